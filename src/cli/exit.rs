@@ -1,0 +1,32 @@
+//! The one place that knows exit codes, and how errors are printed.
+
+use std::process::ExitCode;
+
+use crate::sync::Summary;
+
+/// Nothing of what was asked for was done.
+pub(super) const FAILED: u8 = 1;
+/// The arguments make no sense together.
+pub(super) const USAGE: u8 = 2;
+/// Some files were synced, some failed.
+pub(super) const SOME_FAILED: u8 = 3;
+/// Stopped by a signal, as shells report SIGINT.
+pub(super) const INTERRUPTED: u8 = 130;
+
+/// What a finished run exits with.
+pub(super) fn code_of(summary: &Summary) -> ExitCode {
+    ExitCode::from(match summary {
+        Summary { interrupted: true, .. } => INTERRUPTED,
+        Summary { files_failed: 0, .. } => 0,
+        Summary { files_failed, files_total, .. } if files_failed == files_total => FAILED,
+        _ => SOME_FAILED,
+    })
+}
+
+/// Prints an error, and what to do about it, to stderr.
+pub(super) fn print_error(message: &str, hint: Option<&str>) {
+    eprintln!("error: {message}");
+    if let Some(hint) = hint {
+        eprintln!("hint: {hint}");
+    }
+}

@@ -1,0 +1,120 @@
+//! Numbers and names as people read them.
+
+use std::borrow::Cow;
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use indicatif::HumanBytes;
+
+use crate::sync::{Action, FileReport, Summary, Verification};
+
+/// A name that can be printed on one line: control characters (and what turns the direction of text) are escaped, so that
+/// no file name can move the cursor or look like a line of ours.
+pub(super) fn name(text: &str) -> Cow<'_, str> {
+    let harmful = |c: char| {
+        c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    if !text.contains(harmful) {
+        return Cow::Borrowed(text);
+    }
+    Cow::Owned(text.chars().fold(String::new(), |mut shown, c| {
+        if harmful(c) {
+            shown.extend(c.escape_default());
+        } else {
+            shown.push(c);
+        }
+        shown
+    }))
+}
+
+/// `1 file`, `2 files`.
+pub(super) fn files(count: u64) -> String {
+    if count == 1 { "1 file".to_owned() } else { format!("{count} files") }
+}
+
+fn duration(seconds: f64) -> String {
+    if seconds < 60.0 {
+        format!("{seconds:.1} s")
+    } else {
+        indicatif::HumanDuration(Duration::from_secs_f64(seconds)).to_string()
+    }
+}
+
+/// The last line of a run.
+pub(super) fn last_line(summary: &Summary) -> String {
+    let mut line = String::new();
+    let (moved, total) = (HumanBytes(summary.bytes_moved()), HumanBytes(summary.bytes_total));
+    let saved = summary.percent_saved;
+    if summary.dry_run {
+        let _ = write!(line, "Would transfer {moved} instead of {total} ({saved:.1} % saved)");
+    } else if summary.files_uploaded == 0 && summary.files_failed == 0 {
+        let _ = write!(line, "Nothing to transfer: {}, {total}, unchanged", files(summary.files_unchanged));
+        if summary.bytes_sidecar_down + summary.bytes_sidecar_up > 0 {
+            let _ = write!(line, " ({moved} of signatures moved)");
+        }
+    } else {
+        let _ = write!(line, "Transferred {moved} of {total} ({saved:.1} % saved)");
+    }
+    let _ = write!(line, " in {}", duration(summary.duration_seconds));
+    if summary.files_failed > 0 {
+        let _ = write!(line, ", {} FAILED", files(summary.files_failed));
+    }
+    if summary.files_skipped > 0 {
+        let _ = write!(line, ", {} skipped", files(summary.files_skipped));
+    }
+    if summary.interrupted {
+        line.push_str(", interrupted");
+    } else if !summary.dry_run && summary.files_uploaded + summary.files_unchanged > 0 {
+        line.push_str(if summary.verified { ", verified" } else { ", NOT VERIFIED by the store" });
+    }
+    line
+}
+
+/// A file's line with `-v`.
+pub(super) fn file_line(file: &FileReport, dry_run: bool) -> String {
+    let verb = match (file.action, dry_run) {
+        (Action::Unchanged, _) => "unchanged",
+        (Action::Uploaded, false) => "uploaded",
+        (Action::Uploaded, true) => "would upload",
+        (Action::Stitched, false) => "stitched",
+        (Action::Stitched, true) => "would stitch",
+        (Action::Skipped, _) => "skipped",
+        (Action::Failed, _) => "FAILED",
+    };
+    let mut line = format!("{verb:<12} {}", name(&file.path));
+    match file.action {
+        Action::Uploaded | Action::Stitched => {
+            let _ = write!(line, ": {} of {}", HumanBytes(file.bytes_uploaded), HumanBytes(file.bytes_total));
+            if file.bytes_copied > 0 {
+                let _ = write!(line, ", {} copied by the store", HumanBytes(file.bytes_copied));
+            }
+            if file.bytes_resumed > 0 {
+                let _ = write!(line, ", {} there from an interrupted run", HumanBytes(file.bytes_resumed));
+            }
+            let _ = write!(line, " ({})", file.reason);
+        }
+        Action::Unchanged | Action::Skipped => {
+            let _ = write!(line, " ({})", file.reason);
+        }
+        Action::Failed => {}
+    }
+    match file.verification {
+        Verification::Crc64nvme => line.push_str(", CRC64NVME equal"),
+        Verification::PartMd5 => line.push_str(", MD5s equal"),
+        Verification::Sidecar => line.push_str(", BLAKE3 equal"),
+        Verification::None => {}
+    }
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_cannot_move_the_cursor() {
+        assert_eq!(name("plain é name"), "plain é name");
+        assert_eq!(name("a\nerror: x\u{1b}[2J"), "a\\nerror: x\\u{1b}[2J");
+        assert_eq!(name("gpj.\u{202e}exe"), "gpj.\\u{202e}exe");
+    }
+}

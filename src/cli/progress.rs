@@ -1,0 +1,191 @@
+//! Bars on a terminal, a line now and then without one, and warnings between them.
+
+use std::collections::HashMap;
+use std::io::IsTerminal as _;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use indicatif::{HumanBytes, MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use super::args::LogFormat;
+use super::human;
+use crate::sync::{Event, FileId, FileReport, Observer, Stage};
+
+/// Files of this many bytes get a bar of their own without `-P`: smaller ones are gone before anybody can read it.
+const OWN_BAR: u64 = 32 << 20;
+/// The most bars of single files at once.
+const MAX_BARS: usize = 8;
+/// How often a line is printed where there is no terminal.
+const LINE_EVERY: Duration = Duration::from_secs(5);
+
+/// Shows a run's events to people.
+pub(super) struct Progress {
+    bars: MultiProgress,
+    overall: ProgressBar,
+    terminal: bool,
+    asked: bool,
+    log_format: LogFormat,
+    state: Mutex<State>,
+}
+
+struct State {
+    files: HashMap<FileId, OnTheWay>,
+    files_total: u64,
+    files_done: u64,
+    bytes_total: u64,
+    bytes_done: u64,
+    bytes_saved: u64,
+    last_line: Instant,
+}
+
+/// A file that has begun and is not done: how far its stages have come.
+struct OnTheWay {
+    name: String,
+    bytes: u64,
+    stage_bytes: u64,
+    stage_done: u64,
+    /// The part of the file that stages before this one stand for, from 0 to 1.
+    before: f64,
+    /// The part that this stage stands for.
+    share: f64,
+    bar: Option<ProgressBar>,
+}
+
+impl OnTheWay {
+    fn done(&self) -> u64 {
+        let stage = if self.stage_bytes == 0 { 0.0 } else { self.stage_done as f64 / self.stage_bytes as f64 };
+        (self.bytes as f64 * (self.before + self.share * stage.min(1.0))) as u64
+    }
+}
+
+impl Progress {
+    /// Shows on stderr. `asked` is `-P`.
+    pub(super) fn new(asked: bool, log_format: LogFormat) -> Self {
+        let terminal = std::io::stderr().is_terminal();
+        let target = if terminal { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+        let bars = MultiProgress::with_draw_target(target);
+        let overall = bars.add(ProgressBar::new(0).with_style(style("{wide_bar:.green} {bytes}/{total_bytes}  {msg}")));
+        let state = State {
+            files: HashMap::new(),
+            files_total: 0,
+            files_done: 0,
+            bytes_total: 0,
+            bytes_done: 0,
+            bytes_saved: 0,
+            last_line: Instant::now(),
+        };
+        Self { bars, overall, terminal, asked, log_format, state: Mutex::new(state) }
+    }
+
+    /// What log lines have to step around.
+    pub(super) fn bars(&self) -> &MultiProgress {
+        &self.bars
+    }
+
+    /// Takes the bars away.
+    pub(super) fn finish(&self) {
+        self.overall.finish_and_clear();
+        let _ = self.bars.clear();
+    }
+
+    fn stage_started(&self, state: &mut State, file: FileId, stage: Stage, bytes: u64) {
+        let bars = state.files.values().filter(|file| file.bar.is_some()).count();
+        let Some(on_the_way) = state.files.get_mut(&file) else { return };
+        on_the_way.before = on_the_way.done() as f64 / on_the_way.bytes.max(1) as f64;
+        on_the_way.share = if stage == Stage::Comparing { 0.5 } else { 1.0 } * (1.0 - on_the_way.before).max(0.0);
+        (on_the_way.stage_bytes, on_the_way.stage_done) = (bytes, 0);
+        if on_the_way.bar.is_none() && bars < MAX_BARS && (self.asked || on_the_way.bytes >= OWN_BAR) {
+            let template = "  {bar:24.cyan} {bytes:>11}/{total_bytes:<11} {bytes_per_sec:>13} {eta:>4} {wide_msg}";
+            on_the_way.bar = Some(self.bars.add(ProgressBar::new(bytes).with_style(style(template))));
+        }
+        if let Some(bar) = &on_the_way.bar {
+            bar.reset();
+            bar.set_length(bytes);
+            let doing = if stage == Stage::Comparing { "comparing" } else { "transferring" };
+            bar.set_message(format!("{doing} {}", on_the_way.name));
+        }
+    }
+
+    fn advanced(&self, state: &mut State, file: FileId, bytes: u64) {
+        let Some(on_the_way) = state.files.get_mut(&file) else { return };
+        let before = on_the_way.done();
+        on_the_way.stage_done += bytes;
+        let more = on_the_way.done().saturating_sub(before);
+        if let Some(bar) = &on_the_way.bar {
+            bar.set_position(on_the_way.stage_done.min(on_the_way.stage_bytes));
+        }
+        state.bytes_done += more;
+    }
+
+    fn finished(&self, state: &mut State, file: FileId, report: &FileReport) {
+        if let Some(on_the_way) = state.files.remove(&file) {
+            state.bytes_done = (state.bytes_done + on_the_way.bytes).saturating_sub(on_the_way.done());
+            if let Some(bar) = on_the_way.bar {
+                bar.finish_and_clear();
+                self.bars.remove(&bar);
+            }
+        }
+        state.files_done += 1;
+        let moved = report.bytes_uploaded + report.bytes_sidecar_down + report.bytes_sidecar_up;
+        if report.error.is_none() {
+            state.bytes_saved += report.bytes_total.saturating_sub(moved);
+        }
+    }
+
+    fn show(&self, state: &mut State) {
+        if self.terminal {
+            self.overall.set_position(state.bytes_done);
+            self.overall.set_message(format!(
+                "{}/{} files, {} saved",
+                state.files_done,
+                state.files_total,
+                HumanBytes(state.bytes_saved)
+            ));
+        } else if self.asked && state.last_line.elapsed() >= LINE_EVERY {
+            state.last_line = Instant::now();
+            eprintln!(
+                "progress: {} of {}, {}/{} files, {} saved",
+                HumanBytes(state.bytes_done),
+                HumanBytes(state.bytes_total),
+                state.files_done,
+                state.files_total,
+                HumanBytes(state.bytes_saved)
+            );
+        }
+    }
+
+    fn warn(&self, path: &str, text: &str) {
+        match self.log_format {
+            LogFormat::Json => tracing::warn!(path, "{text}"),
+            LogFormat::Text => self.bars.suspend(|| eprintln!("warning: {}: {}", human::name(path), human::name(text))),
+        }
+    }
+}
+
+impl Observer for Progress {
+    fn observe(&self, event: &Event<'_>) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        match *event {
+            Event::RunStarted { files, bytes } => {
+                (state.files_total, state.bytes_total) = (files, bytes);
+                self.overall.set_length(bytes);
+                self.overall.enable_steady_tick(Duration::from_millis(250));
+            }
+            Event::FileStarted { file, path, bytes } => {
+                let name = human::name(path).into_owned();
+                let begun = OnTheWay { name, bytes, stage_bytes: 0, stage_done: 0, before: 0.0, share: 0.0, bar: None };
+                state.files.insert(file, begun);
+            }
+            Event::StageStarted { file, stage, bytes } => self.stage_started(&mut state, file, stage, bytes),
+            Event::Advanced { file, bytes } => self.advanced(&mut state, file, bytes),
+            Event::Warning { path, text } => self.warn(path, text),
+            Event::FileFinished { file, report } => self.finished(&mut state, file, report),
+        }
+        self.show(&mut state);
+    }
+}
+
+fn style(template: &str) -> ProgressStyle {
+    // A template that does not parse shows the default bar.
+    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars("━╸ ")
+}

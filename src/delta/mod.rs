@@ -1,0 +1,29 @@
+//! What changed between two versions of a file: sums of blocks, and the scan that finds known blocks in a new file.
+//!
+//! Pure: it knows no file, store, clock or environment. Bytes reach it as slices or through [`ReadAt`].
+
+mod apply;
+mod block;
+mod cover;
+mod crc;
+mod difference;
+mod index;
+mod read;
+pub mod reference;
+mod roll;
+mod scan;
+mod search;
+mod segment;
+mod signature;
+mod strong;
+mod sums;
+mod weak;
+
+pub use apply::apply;
+pub use block::{BadBlockLen, BlockLen, MAX_BLOCK_LEN, MIN_BLOCK_LEN};
+pub use crc::{BlockCrcs, combine_crc64};
+pub use difference::{Delta, Op};
+pub use read::ReadAt;
+pub use scan::{Progress, Scan, ScanError, ScanOptions, scan, sign};
+pub use signature::{BlockSum, Signature, SignatureError, StrongSum, WeakSum};
+pub use sums::{Incomplete, RangeSums, SignatureBuilder, sum_range};

@@ -1,0 +1,17 @@
+//! HugeSync keeps a huge file in an object store equal to a local one and moves only what changed.
+//!
+//! Beside each large object lies a small signature, `<key>.hssig`. A new version of the file is compared with it locally;
+//! only new ranges are uploaded, and the store stitches them together with ranges of the old object.
+//!
+//! The layers, from the inside out: [`delta`], [`sidecar`], [`stitch`] and [`tree`] are pure; [`store`] is the edge where
+//! bytes live; [`sync`] is the engine; [`app`] joins stores to it; [`cli`] is the command line. ARCHITECTURE.md says
+//! more, and `tests/layers.rs` holds the imports to it.
+
+pub mod app;
+pub mod cli;
+pub mod delta;
+pub mod sidecar;
+pub mod stitch;
+pub mod store;
+pub mod sync;
+pub mod tree;

@@ -1,0 +1,10 @@
+//! The `hugesync` program: everything is in the library's command line.
+
+// musl's own allocator takes one lock for all threads (measured: docs/BUILDING.md).
+#[cfg(target_env = "musl")]
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> std::process::ExitCode {
+    hugesync::cli::main()
+}

@@ -1,0 +1,97 @@
+//! What went wrong at a store, by what it means to the caller.
+
+use std::error::Error as StdError;
+
+use thiserror::Error;
+
+/// What an error means to whoever asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ErrorKind {
+    /// There is no such object (or version).
+    NotFound,
+    /// There is no such bucket.
+    NoSuchBucket,
+    /// The bucket lies in another region.
+    WrongRegion,
+    /// The upload is gone: completed, aborted or expired.
+    NoSuchUpload,
+    /// The credentials are good but not allowed this.
+    AccessDenied,
+    /// There are no credentials at all.
+    NoCredentials,
+    /// The store does not accept the credentials.
+    BadCredentials,
+    /// The credentials were good and have run out.
+    ExpiredCredentials,
+    /// This machine's clock is too far from the store's.
+    ClockSkew,
+    /// A condition of the request does not hold: somebody else wrote (412).
+    PreconditionFailed,
+    /// Somebody else wrote while this was under way (409).
+    Conflict,
+    /// The store computed another checksum than the one that was sent.
+    ChecksumMismatch,
+    /// The store does not know how to do this.
+    Unsupported,
+    /// The store asks for fewer requests, for longer than the retries lasted.
+    Throttled,
+    /// The store fails (5xx), for longer than the retries lasted.
+    Unavailable,
+    /// The store cannot be reached, or the connection broke, for longer than the retries lasted.
+    Network,
+    /// The object is longer than the caller takes.
+    TooLarge,
+    /// The object is archived and cannot be read.
+    Archived,
+    /// The local side of a transfer failed: the file could not be read.
+    LocalRead,
+    /// Anything else.
+    Other,
+}
+
+impl ErrorKind {
+    /// Whether somebody else wrote to the same key.
+    pub const fn is_conflict(self) -> bool {
+        matches!(self, Self::PreconditionFailed | Self::Conflict)
+    }
+
+    /// What the user can do about it, where there is something.
+    pub const fn hint(self) -> Option<&'static str> {
+        Some(match self {
+            Self::NoSuchBucket => "check the bucket's name, and --endpoint-url if the bucket is not on AWS",
+            Self::WrongRegion => "name the bucket's region with --region",
+            Self::AccessDenied => {
+                "the credentials lack a permission; the README lists the ones that are needed \
+                 (without s3:ListBucket a missing object looks like a forbidden one)"
+            }
+            Self::NoCredentials => {
+                "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, or log in with 'aws sso login'"
+            }
+            Self::BadCredentials => "check the access key and the secret, and that they belong to this endpoint",
+            Self::ExpiredCredentials => "get new credentials and run again: what is already uploaded is kept",
+            Self::ClockSkew => "set this machine's clock (for example with NTP)",
+            Self::Throttled => "run again later, or with a smaller --jobs",
+            Self::Unavailable => "the store has trouble: run again later",
+            Self::Network => "check the network, the proxy settings and --endpoint-url",
+            Self::Archived => "restore the object first, or use --no-sidecar to upload it whole",
+            _ => return None,
+        })
+    }
+}
+
+/// An operation on a store that failed: what was tried on what, and what that means.
+#[derive(Debug, Error)]
+#[error("{operation} {target}: {message}")]
+pub struct StoreError {
+    /// What it means.
+    pub kind: ErrorKind,
+    /// The operation, in the store's words: `CompleteMultipartUpload`.
+    pub operation: &'static str,
+    /// The object's URL.
+    pub target: String,
+    /// What the store said, its code first.
+    pub message: String,
+    /// What lies beneath, where there is something.
+    #[source]
+    pub source: Option<Box<dyn StdError + Send + Sync>>,
+}

@@ -1,0 +1,66 @@
+//! Where bytes live: the traits that the engine asks of a store, and their contract. One folder a store.
+//!
+//! It decides nothing about what to transfer. What a store can do beside whole objects is a trait of its own that it
+//! implements or not: [`Store::multipart`] is `None` for a store that cannot stitch.
+//!
+//! # Contract
+//! - A key names at most one object; a write makes it the old object or the new one, whole.
+//! - [`Condition`]s are checked by the store at the moment of the write, or the store says that it does not
+//!   ([`Store::is_proven`]).
+//! - Errors are told apart by what they mean to the caller ([`ErrorKind`]), never by a store's own codes.
+//! - Every method may be called from many tasks at once. Dropping its future gives up the request.
+
+mod error;
+pub mod local;
+mod multipart;
+mod object;
+mod payload;
+pub mod s3;
+mod source;
+
+use async_trait::async_trait;
+
+pub use error::{ErrorKind, StoreError};
+pub use multipart::{CopySource, ListedPart, MultipartStore, PartReceipt, Upload, WholeObject};
+pub use object::{Attributes, BadKey, Condition, ETag, ListEntry, ListPage, ObjectInfo, ObjectKey, StorageTier};
+pub use payload::{Checksums, OnSent, Payload, PayloadBody};
+pub use source::{FileAttributes, Listing, Skipped, Source, SourceEntry, SourceFile};
+
+/// A place that holds objects by key.
+#[async_trait]
+pub trait Store: Send + Sync {
+    /// What the store says of the object at `key`; `None` where there is none.
+    async fn head(&self, key: &ObjectKey) -> Result<Option<ObjectInfo>, StoreError>;
+
+    /// The bytes of a small object, with its ETag; `None` where there is none.
+    ///
+    /// # Errors
+    /// [`ErrorKind::TooLarge`], before the body is read, where it is longer than `max_len` bytes.
+    async fn get(&self, key: &ObjectKey, max_len: u64) -> Result<Option<(Vec<u8>, ETag)>, StoreError>;
+
+    /// Writes an object in one request. The store checks the payload's checksums before the object stands.
+    async fn put(
+        &self,
+        key: &ObjectKey,
+        payload: Payload,
+        attributes: &Attributes,
+        condition: &Condition,
+    ) -> Result<PartReceipt, StoreError>;
+
+    /// One page of the objects whose keys start with `prefix`, in the byte order of their keys. `page` is
+    /// [`ListPage::next`] of the page before.
+    async fn list(&self, prefix: &str, page: Option<&str>) -> Result<ListPage, StoreError>;
+
+    /// Multipart uploads with copied parts, where the store has them.
+    fn multipart(&self) -> Option<&dyn MultipartStore>;
+
+    /// Whether the store is known to check conditions on writes and the CRC64NVME of payloads. Where it is not, a caller
+    /// checks what it can by itself, sends MD5s too, and says in its report what nobody checked.
+    fn is_proven(&self) -> bool;
+
+    /// How people write the object at `key`, for messages: `s3://bucket/key`.
+    fn url(&self, key: &ObjectKey) -> String;
+
+    /// Requests sent so far, by operation, each attempt counted.
+    fn requests(&self) -> std::collections::BTreeMap<String, u64>;
+}

@@ -1,0 +1,149 @@
+//! From S3's codes and the SDK's failures to meanings.
+
+use std::error::Error as StdError;
+
+use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_s3::operation::RequestId;
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::client::result::ConnectorError;
+
+use crate::store::{ErrorKind, StoreError};
+
+/// An SDK error as a store error: `operation` on `target`.
+pub(super) fn meaning<E>(operation: &'static str, target: String, error: SdkError<E, HttpResponse>) -> StoreError
+where
+    E: ProvideErrorMetadata + StdError + Send + Sync + 'static,
+{
+    let (kind, message) = match &error {
+        SdkError::ServiceError(answer) => service_error(answer.err(), answer.raw()),
+        SdkError::ResponseError(answer) => {
+            (ErrorKind::Network, format!("the answer broke off (HTTP {})", answer.raw().status().as_u16()))
+        }
+        SdkError::TimeoutError(_) => (ErrorKind::Network, "no answer in time".to_owned()),
+        SdkError::DispatchFailure(failure) => no_answer(failure.as_connector_error()),
+        _ => construction_failure(&error),
+    };
+    StoreError { kind, operation, target, message, source: None }
+}
+
+fn service_error<E: ProvideErrorMetadata>(error: &E, answer: &HttpResponse) -> (ErrorKind, String) {
+    let status = answer.status().as_u16();
+    let code = error.code().unwrap_or_default();
+    let kind = kind_of(code, status);
+    let mut message = match (code, error.message()) {
+        ("", _) => format!("HTTP {status}"),
+        (code, None | Some("")) => format!("{code} (HTTP {status})"),
+        (code, Some(text)) => format!("{code}: {}", text.trim_end_matches('.')),
+    };
+    if kind == ErrorKind::WrongRegion
+        && let Some(region) = answer.headers().get("x-amz-bucket-region")
+    {
+        message.push_str(&format!(" (the bucket is in {region})"));
+    }
+    if matches!(kind, ErrorKind::Unavailable | ErrorKind::Other)
+        && let Some(id) = answer.request_id()
+    {
+        message.push_str(&format!(" [request {id}]"));
+    }
+    (kind, message)
+}
+
+/// S3 API reference, "Error responses", "List of error codes"; the status decides where a store has codes of its own.
+/// HEAD has no body and so no code, whatever the store.
+fn kind_of(code: &str, status: u16) -> ErrorKind {
+    match code {
+        "NoSuchKey" | "NoSuchVersion" => ErrorKind::NotFound,
+        "NoSuchBucket" => ErrorKind::NoSuchBucket,
+        "NoSuchUpload" => ErrorKind::NoSuchUpload,
+        "PermanentRedirect" | "AuthorizationHeaderMalformed" | "IllegalLocationConstraintException" => {
+            ErrorKind::WrongRegion
+        }
+        "InvalidAccessKeyId" | "SignatureDoesNotMatch" | "InvalidToken" | "InvalidSecurity" => {
+            ErrorKind::BadCredentials
+        }
+        "ExpiredToken" | "ExpiredTokenException" | "TokenRefreshRequired" => ErrorKind::ExpiredCredentials,
+        "RequestTimeTooSkewed" => ErrorKind::ClockSkew,
+        "PreconditionFailed" => ErrorKind::PreconditionFailed,
+        "ConditionalRequestConflict" | "OperationAborted" => ErrorKind::Conflict,
+        "BadDigest" | "InvalidDigest" | "XAmzContentChecksumMismatch" | "XAmzContentSHA256Mismatch" => {
+            ErrorKind::ChecksumMismatch
+        }
+        "NotImplemented" => ErrorKind::Unsupported,
+        "SlowDown" | "RequestLimitExceeded" | "TooManyRequests" | "Throttling" | "ThrottlingException" => {
+            ErrorKind::Throttled
+        }
+        "InvalidObjectState" => ErrorKind::Archived,
+        _ => match status {
+            301 | 307 | 308 => ErrorKind::WrongRegion,
+            401 | 403 => ErrorKind::AccessDenied,
+            404 => ErrorKind::NotFound,
+            409 => ErrorKind::Conflict,
+            412 => ErrorKind::PreconditionFailed,
+            429 => ErrorKind::Throttled,
+            501 => ErrorKind::Unsupported,
+            500..=599 => ErrorKind::Unavailable,
+            _ => ErrorKind::Other,
+        },
+    }
+}
+
+/// The request never got an answer: no credentials, no connection, or a body that could not be read.
+fn no_answer(failure: Option<&ConnectorError>) -> (ErrorKind, String) {
+    let text = failure.map_or_else(|| "the request was not sent".to_owned(), |error| chain(error));
+    // The SDK has no type for it that reaches here; its credentials chain says so in words.
+    if text.contains("credentials") {
+        return (ErrorKind::NoCredentials, "no credentials were found".to_owned());
+    }
+    (ErrorKind::Network, text)
+}
+
+fn construction_failure<E>(error: &SdkError<E, HttpResponse>) -> (ErrorKind, String)
+where
+    E: StdError + 'static,
+{
+    let text = chain(error);
+    let kind = if text.contains("credentials") { ErrorKind::NoCredentials } else { ErrorKind::Other };
+    (kind, text)
+}
+
+/// An error and what lies beneath it in one line, each text once.
+fn chain(error: &dyn StdError) -> String {
+    let mut texts: Vec<String> = Vec::new();
+    let mut next = Some(error);
+    while let Some(error) = next {
+        let text = error.to_string();
+        if !texts.iter().any(|seen| seen.contains(&text)) {
+            texts.push(text);
+        }
+        next = error.source();
+    }
+    texts.join(": ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_code_decides_before_the_status() {
+        assert_eq!(kind_of("ExpiredToken", 400), ErrorKind::ExpiredCredentials);
+        assert_eq!(kind_of("RequestTimeTooSkewed", 403), ErrorKind::ClockSkew);
+        assert_eq!(kind_of("NoSuchUpload", 404), ErrorKind::NoSuchUpload);
+        assert_eq!(kind_of("ConditionalRequestConflict", 409), ErrorKind::Conflict);
+        assert_eq!(kind_of("SlowDown", 503), ErrorKind::Throttled);
+    }
+
+    #[test]
+    fn the_status_decides_where_there_is_no_code() {
+        for (status, kind) in [
+            (403, ErrorKind::AccessDenied),
+            (404, ErrorKind::NotFound),
+            (412, ErrorKind::PreconditionFailed),
+            (301, ErrorKind::WrongRegion),
+            (500, ErrorKind::Unavailable),
+            (400, ErrorKind::Other),
+        ] {
+            assert_eq!(kind_of("", status), kind, "{status}");
+        }
+    }
+}

@@ -1,0 +1,243 @@
+//! Objects out of parts.
+
+use std::ops::Range;
+
+use async_trait::async_trait;
+use aws_sdk_s3::types::{ChecksumAlgorithm, ChecksumType, CompletedMultipartUpload, CompletedPart};
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
+use super::error::meaning;
+use super::whole::condition_headers;
+use super::{S3Store, body, crc_from_header, crc_to_header};
+use crate::stitch::{CostModel, PartLimits};
+use crate::store::{
+    Attributes, Condition, CopySource, ETag, ErrorKind, ListedPart, MultipartStore, ObjectKey, PartReceipt, Payload,
+    StoreError, Upload, WholeObject,
+};
+
+/// S3 user guide, "Multipart upload limits": parts of 5 MiB to 5 GiB, at most 10,000 of them, objects up to 50 TB (48.8 TiB).
+const LIMITS: PartLimits = PartLimits {
+    min_part: 5 << 20,
+    max_part: 5 << 30,
+    max_parts: 10_000,
+    max_object: 10_000 * (5 << 30),
+    equal_parts: false,
+};
+/// A copy runs at some 65 MiB/s a request, so long ones are cut (docs/S3.md); an uploaded part lies in memory while it is
+/// sent, so it is short.
+const COSTS: CostModel = CostModel { copy_part: 128 << 20, upload_part: 8 << 20, align: 1 << 20 };
+
+/// What stays as it is in a copy source: the unreserved characters of RFC 3986 and the slash.
+const KEPT_IN_COPY_SOURCE: &AsciiSet =
+    &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'/');
+
+#[async_trait]
+impl MultipartStore for S3Store {
+    fn limits(&self) -> PartLimits {
+        LIMITS
+    }
+
+    fn costs(&self) -> CostModel {
+        COSTS
+    }
+
+    async fn create(&self, key: &ObjectKey, attributes: &Attributes) -> Result<Upload, StoreError> {
+        let answer = self
+            .client
+            .create_multipart_upload()
+            .bucket(&self.bucket)
+            .key(key.as_str())
+            .set_content_type(attributes.content_type.clone())
+            .set_metadata(Some(attributes.metadata.clone().into_iter().collect()))
+            .checksum_algorithm(ChecksumAlgorithm::Crc64Nvme)
+            .checksum_type(ChecksumType::FullObject)
+            .send()
+            .await
+            .map_err(|error| meaning("CreateMultipartUpload", self.url_of(key), error))?;
+        Ok(Upload {
+            key: key.clone(),
+            id: answer.upload_id().unwrap_or_default().to_owned(),
+            // A store that does not know the header does not answer with it.
+            checksummed: answer.checksum_algorithm() == Some(&ChecksumAlgorithm::Crc64Nvme),
+            initiated: None,
+        })
+    }
+
+    async fn upload_part(&self, upload: &Upload, number: u32, payload: Payload) -> Result<PartReceipt, StoreError> {
+        let crc = upload.checksummed.then(|| crc_to_header(payload.checksums.crc64nvme));
+        let answer = self
+            .client
+            .upload_part()
+            .bucket(&self.bucket)
+            .key(upload.key.as_str())
+            .upload_id(&upload.id)
+            .part_number(number as i32)
+            .content_length(payload.len() as i64)
+            .set_checksum_crc64_nvme(crc)
+            .set_content_md5(payload.checksums.md5.map(|md5| BASE64_STANDARD.encode(md5)))
+            .body(body::stream(payload))
+            .customize()
+            .disable_payload_signing()
+            .send()
+            .await
+            .map_err(|error| meaning("UploadPart", self.url_of(&upload.key), error))?;
+        Ok(PartReceipt {
+            etag: ETag::new(answer.e_tag().unwrap_or_default()),
+            crc64nvme: crc_from_header(answer.checksum_crc64_nvme()),
+        })
+    }
+
+    async fn copy_part(
+        &self,
+        upload: &Upload,
+        number: u32,
+        source: &CopySource,
+        range: Range<u64>,
+    ) -> Result<PartReceipt, StoreError> {
+        let from = format!("{}/{}", self.bucket, utf8_percent_encode(source.key.as_str(), KEPT_IN_COPY_SOURCE));
+        let answer = self
+            .patient
+            .upload_part_copy()
+            .bucket(&self.bucket)
+            .key(upload.key.as_str())
+            .upload_id(&upload.id)
+            .part_number(number as i32)
+            .copy_source(from)
+            .copy_source_if_match(source.etag.quoted())
+            .copy_source_range(format!("bytes={}-{}", range.start, range.end - 1))
+            .send()
+            .await
+            .map_err(|error| {
+                let mut error = meaning("UploadPartCopy", self.url_of(&source.key), error);
+                // 400 InvalidRequest "not supported as a byte-range copy source", and what look-alikes say instead.
+                if error.kind == ErrorKind::Other {
+                    error.kind = ErrorKind::Unsupported;
+                }
+                error
+            })?;
+        let part = answer.copy_part_result();
+        Ok(PartReceipt {
+            etag: ETag::new(part.and_then(|part| part.e_tag()).unwrap_or_default()),
+            crc64nvme: crc_from_header(part.and_then(|part| part.checksum_crc64_nvme())),
+        })
+    }
+
+    async fn complete(
+        &self,
+        upload: &Upload,
+        parts: &[PartReceipt],
+        whole: WholeObject,
+        condition: &Condition,
+    ) -> Result<PartReceipt, StoreError> {
+        let (if_match, if_none_match) = condition_headers(condition);
+        let parts = (1..).zip(parts).map(|(number, part)| {
+            CompletedPart::builder()
+                .part_number(number)
+                .e_tag(part.etag.quoted())
+                .set_checksum_crc64_nvme(part.crc64nvme.filter(|_| upload.checksummed).map(crc_to_header))
+                .build()
+        });
+        let mut request = self
+            .patient
+            .complete_multipart_upload()
+            .bucket(&self.bucket)
+            .key(upload.key.as_str())
+            .upload_id(&upload.id)
+            .set_if_match(if_match)
+            .set_if_none_match(if_none_match)
+            .multipart_upload(CompletedMultipartUpload::builder().set_parts(Some(parts.collect())).build());
+        if upload.checksummed {
+            // The value without the type is refused even when it is right (recorded on AWS).
+            request = request
+                .checksum_crc64_nvme(crc_to_header(whole.crc64nvme))
+                .checksum_type(ChecksumType::FullObject)
+                .mpu_object_size(whole.len as i64);
+        }
+        let answer = request
+            .send()
+            .await
+            .map_err(|error| meaning("CompleteMultipartUpload", self.url_of(&upload.key), error))?;
+        Ok(PartReceipt {
+            etag: ETag::new(answer.e_tag().unwrap_or_default()),
+            crc64nvme: crc_from_header(answer.checksum_crc64_nvme()),
+        })
+    }
+
+    async fn abort(&self, upload: &Upload) -> Result<(), StoreError> {
+        let request = self.client.abort_multipart_upload().bucket(&self.bucket).key(upload.key.as_str());
+        match request.upload_id(&upload.id).send().await {
+            Ok(_) => Ok(()),
+            Err(error) => match meaning("AbortMultipartUpload", self.url_of(&upload.key), error) {
+                error if matches!(error.kind, ErrorKind::NoSuchUpload | ErrorKind::NotFound) => Ok(()),
+                error => Err(error),
+            },
+        }
+    }
+
+    async fn uploads(&self, key: &ObjectKey) -> Result<Vec<Upload>, StoreError> {
+        let mut uploads = Vec::new();
+        let (mut key_marker, mut id_marker) = (None, None);
+        loop {
+            let page = self
+                .client
+                .list_multipart_uploads()
+                .bucket(&self.bucket)
+                .prefix(key.as_str())
+                .set_key_marker(key_marker)
+                .set_upload_id_marker(id_marker)
+                .send()
+                .await
+                .map_err(|error| meaning("ListMultipartUploads", self.url_of(key), error))?;
+            let of_key = page.uploads().iter().filter(|upload| upload.key() == Some(key.as_str()));
+            uploads.extend(of_key.filter_map(|upload| {
+                Some(Upload {
+                    key: key.clone(),
+                    id: upload.upload_id()?.to_owned(),
+                    checksummed: upload.checksum_algorithm() == Some(&ChecksumAlgorithm::Crc64Nvme)
+                        && upload.checksum_type() == Some(&ChecksumType::FullObject),
+                    initiated: upload.initiated().map(aws_sdk_s3::primitives::DateTime::secs),
+                })
+            }));
+            // Sorted by key: behind the key itself come only longer ones.
+            let beyond = page.next_key_marker().is_none_or(|marker| marker > key.as_str());
+            if page.is_truncated() != Some(true) || beyond {
+                return Ok(uploads);
+            }
+            key_marker = page.next_key_marker().map(str::to_owned);
+            id_marker = page.next_upload_id_marker().map(str::to_owned);
+        }
+    }
+
+    async fn parts(&self, upload: &Upload) -> Result<Vec<ListedPart>, StoreError> {
+        let mut parts = Vec::new();
+        let mut marker = None;
+        loop {
+            let page = self
+                .client
+                .list_parts()
+                .bucket(&self.bucket)
+                .key(upload.key.as_str())
+                .upload_id(&upload.id)
+                .set_part_number_marker(marker)
+                .send()
+                .await
+                .map_err(|error| meaning("ListParts", self.url_of(&upload.key), error))?;
+            parts.extend(page.parts().iter().filter_map(|part| {
+                Some(ListedPart {
+                    number: u32::try_from(part.part_number()?).ok()?,
+                    len: u64::try_from(part.size()?).ok()?,
+                    receipt: PartReceipt {
+                        etag: ETag::new(part.e_tag()?),
+                        crc64nvme: crc_from_header(part.checksum_crc64_nvme()),
+                    },
+                })
+            }));
+            marker = page.next_part_number_marker().map(str::to_owned);
+            if page.is_truncated() != Some(true) || marker.is_none() {
+                return Ok(parts);
+            }
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! What the store has of a large file, and what that leaves to do.
+
+use std::sync::Arc;
+
+use super::context::Task;
+use super::decide::{Comparison, NoBasis, billed_tier, comparison};
+use super::error::FileError;
+use super::events::Stage;
+use super::reading::blocking;
+use super::report::Verification;
+use super::sidecars::{self, Fetched};
+use crate::delta::{BlockCrcs, BlockLen, Delta, ScanOptions, Signature, scan, sign};
+use crate::store::{ETag, ObjectInfo, SourceFile, StorageTier};
+
+/// The sums of the local file, where it has been read already.
+pub(super) struct Known {
+    pub(super) signature: Signature,
+    pub(super) crcs: Arc<BlockCrcs>,
+}
+
+/// What a comparison has found.
+pub(super) enum Difference {
+    /// None.
+    Unchanged {
+        verification: Verification,
+        reason: &'static str,
+        /// A signature to keep beside the object, which has none.
+        unsigned: Option<Signature>,
+    },
+    /// Some, and where the object still has the file's bytes.
+    Delta { delta: Delta, known: Known, basis: Signature },
+    /// All of it, as far as is known.
+    Whole { known: Option<Known>, why: NoBasis },
+}
+
+/// A file compared with what the store has.
+pub(super) struct Compared {
+    pub(super) difference: Difference,
+    /// The version of the sidecar that was read.
+    pub(super) sidecar: Option<ETag>,
+}
+
+/// Compares a file with `object`. `trusting` is whether a sidecar is to be believed at all: not after one has turned out
+/// to be wrong.
+pub(super) async fn compare(
+    task: &Task,
+    file: &Arc<dyn SourceFile>,
+    block_len: BlockLen,
+    object: Option<&ObjectInfo>,
+    trusting: bool,
+) -> Result<Compared, FileError> {
+    let Fetched { signature, version } = signature_of(task, object, trusting).await?;
+    let difference = match (comparison(file.len(), object, signature.is_ok()), signature) {
+        (Comparison::Scan, Ok(basis)) => scanned(task, file, block_len, basis).await?,
+        (Comparison::Checksum, Err(why)) => summed(task, file, block_len, object, why).await?,
+        (_, signature) => Difference::Whole { known: None, why: signature.err().unwrap_or(NoBasis::NewObject) },
+    };
+    Ok(Compared { difference, sidecar: version })
+}
+
+async fn signature_of(task: &Task, object: Option<&ObjectInfo>, trusting: bool) -> Result<Fetched, FileError> {
+    let none = |why| Ok(Fetched { signature: Err(why), version: None });
+    let Some(object) = object else { return none(NoBasis::NewObject) };
+    if !task.context.options.sidecars {
+        return none(NoBasis::SidecarsOff);
+    }
+    let mut fetched = sidecars::fetch(task, object).await?;
+    if let StorageTier::Archived(class) = &object.tier {
+        fetched.signature = Err(NoBasis::Archived(class.clone()));
+    }
+    if !trusting {
+        fetched.signature = Err(NoBasis::Refused("it has turned out to be wrong".to_owned()));
+    }
+    if let Err(why @ (NoBasis::Refused(_) | NoBasis::Archived(_))) = &fetched.signature {
+        task.warn(format!("{}; the file is uploaded whole if it has changed", why.reason()));
+    }
+    if let (Ok(_), Some(class)) = (&fetched.signature, billed_tier(object)) {
+        task.warn(format!("the object is in {class}, where the store bills every byte that is copied from it"));
+    }
+    Ok(fetched)
+}
+
+async fn scanned(
+    task: &Task,
+    file: &Arc<dyn SourceFile>,
+    block_len: BlockLen,
+    basis: Signature,
+) -> Result<Difference, FileError> {
+    let _turn = task.context.scan_turn().await?;
+    task.begin(Stage::Comparing, file.len());
+    let (file, options, on_scanned) = (Arc::clone(file), scan_options(task), task.on_scanned());
+    blocking(move || {
+        let scan = scan(&basis, &*file, block_len, &options, &on_scanned)?;
+        if scan.delta.is_identity(basis.len()) {
+            let reason = "the scan found every block where it was";
+            return Ok(Difference::Unchanged { verification: Verification::Sidecar, reason, unsigned: None });
+        }
+        let known = Known { signature: scan.signature, crcs: Arc::new(scan.crcs) };
+        Ok(Difference::Delta { delta: scan.delta, known, basis })
+    })
+    .await
+}
+
+async fn summed(
+    task: &Task,
+    file: &Arc<dyn SourceFile>,
+    block_len: BlockLen,
+    object: Option<&ObjectInfo>,
+    why: NoBasis,
+) -> Result<Difference, FileError> {
+    let _turn = task.context.scan_turn().await?;
+    task.begin(Stage::Comparing, file.len());
+    let (file, options, on_scanned) = (Arc::clone(file), scan_options(task), task.on_scanned());
+    let known = blocking(move || {
+        let (signature, crcs) = sign(&*file, block_len, &options, &on_scanned)?;
+        Ok(Known { signature, crcs: Arc::new(crcs) })
+    })
+    .await?;
+    if object.and_then(|object| object.crc64nvme) == Some(known.signature.crc64nvme()) {
+        let reason = "the store has the same checksum";
+        let unsigned = Some(known.signature);
+        return Ok(Difference::Unchanged { verification: Verification::Crc64nvme, reason, unsigned });
+    }
+    Ok(Difference::Whole { known: Some(known), why })
+}
+
+fn scan_options(task: &Task) -> ScanOptions {
+    ScanOptions::threads(task.context.options.threads)
+}

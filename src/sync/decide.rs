@@ -1,0 +1,82 @@
+//! What follows from what the store has. Pure: the same state gives the same step, for a dry run and a real one.
+
+use crate::store::{ObjectInfo, StorageTier};
+
+/// Why there is no signature of what the store has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum NoBasis {
+    /// Nothing lies there.
+    NewObject,
+    /// The user wants no sidecars.
+    SidecarsOff,
+    /// The object has no sidecar.
+    NoSidecar,
+    /// The object cannot be copied from.
+    Archived(String),
+    /// There is a sidecar, and it is refused; why.
+    Refused(String),
+}
+
+impl NoBasis {
+    /// For the report: why the file is uploaded whole.
+    pub(super) fn reason(&self) -> String {
+        match self {
+            Self::NewObject => "new object".to_owned(),
+            Self::SidecarsOff => "changed, and sidecars are off".to_owned(),
+            Self::NoSidecar => "the object has no sidecar yet".to_owned(),
+            Self::Archived(class) => format!("the object is archived ({class}) and cannot be copied from"),
+            Self::Refused(why) => format!("the sidecar is refused: {why}"),
+        }
+    }
+}
+
+/// How to find out whether and how the file differs from the object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Comparison {
+    /// Scan it against the object's signature.
+    Scan,
+    /// Compute its CRC64NVME, which the store reports of the object: equal means unchanged.
+    Checksum,
+    /// Nothing can be known, or need be: upload it whole.
+    Whole,
+}
+
+/// How a file of `len` bytes is compared with what the store has.
+pub(super) fn comparison(len: u64, object: Option<&ObjectInfo>, has_signature: bool) -> Comparison {
+    match object {
+        None => Comparison::Whole,
+        Some(_) if has_signature => Comparison::Scan,
+        Some(object) if object.len == len && object.crc64nvme.is_some() => Comparison::Checksum,
+        Some(_) => Comparison::Whole,
+    }
+}
+
+/// Whether copying from the object costs money that the user may not expect: the storage class that bills it.
+pub(super) fn billed_tier(object: &ObjectInfo) -> Option<&str> {
+    match &object.tier {
+        StorageTier::Infrequent(class) => Some(class),
+        StorageTier::Standard | StorageTier::Archived(_) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::store::ETag;
+
+    fn object(len: u64, crc64nvme: Option<u64>) -> ObjectInfo {
+        let (etag, metadata) = (ETag::new("e"), BTreeMap::new());
+        ObjectInfo { len, etag, crc64nvme, modified: None, tier: StorageTier::Standard, metadata }
+    }
+
+    #[test]
+    fn the_state_decides() {
+        assert_eq!(comparison(5, None, false), Comparison::Whole);
+        assert_eq!(comparison(5, Some(&object(9, None)), true), Comparison::Scan);
+        assert_eq!(comparison(5, Some(&object(5, Some(1))), false), Comparison::Checksum);
+        assert_eq!(comparison(5, Some(&object(9, Some(1))), false), Comparison::Whole);
+        assert_eq!(comparison(5, Some(&object(5, None)), false), Comparison::Whole);
+    }
+}

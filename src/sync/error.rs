@@ -1,0 +1,87 @@
+//! Why a file is not at the destination.
+
+use std::io;
+
+use thiserror::Error;
+
+use crate::delta::ScanError;
+use crate::stitch::PlanError;
+use crate::store::{BadKey, ErrorKind, StoreError};
+
+/// What ended the sync of one file.
+#[derive(Debug, Error)]
+pub enum FileError {
+    /// The file cannot be read.
+    #[error("cannot read the file: {0}")]
+    Read(#[source] io::Error),
+    /// The file was written to while it was read.
+    #[error("the file changed while it was read")]
+    Changed,
+    /// Somebody else writes to the same key.
+    #[error("somebody else wrote {url} in the meantime ({attempts} attempts)")]
+    Conflict {
+        /// The object.
+        url: String,
+        /// How often it was tried.
+        attempts: u32,
+    },
+    /// The store refused or failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// What the store copied or keeps is not what was read here.
+    #[error("{0}")]
+    NotEqual(String),
+    /// The file cannot be cut into parts.
+    #[error("the file cannot be uploaded: {0}")]
+    Plan(#[from] PlanError),
+    /// The name is no key.
+    #[error("the file cannot have a key: {0}")]
+    Key(#[from] BadKey),
+    /// The run was stopped.
+    #[error("interrupted")]
+    Interrupted,
+}
+
+impl FileError {
+    /// What to do about it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Read(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+                Some("run as a user who may read it".to_owned())
+            }
+            Self::Changed => Some("sync it while nothing writes to it, or sync a snapshot of it".to_owned()),
+            Self::Conflict { .. } => Some("let one job at a time write to a key".to_owned()),
+            Self::Store(error) => error.kind.hint().map(str::to_owned),
+            _ => None,
+        }
+    }
+
+    /// Whether every other file would fail in the same way.
+    pub(super) fn concerns_all(&self) -> bool {
+        matches!(self, Self::Store(error) if matches!(
+            error.kind,
+            ErrorKind::NoSuchBucket
+                | ErrorKind::WrongRegion
+                | ErrorKind::NoCredentials
+                | ErrorKind::BadCredentials
+                | ErrorKind::ExpiredCredentials
+                | ErrorKind::ClockSkew
+        ))
+    }
+}
+
+impl From<ScanError> for FileError {
+    fn from(error: ScanError) -> Self {
+        match error {
+            ScanError::Cancelled => Self::Interrupted,
+            ScanError::Read { source, .. } => Self::from_read(source),
+        }
+    }
+}
+
+impl FileError {
+    /// A failed read: a file that ended early has changed.
+    pub(super) fn from_read(error: io::Error) -> Self {
+        if error.kind() == io::ErrorKind::UnexpectedEof { Self::Changed } else { Self::Read(error) }
+    }
+}

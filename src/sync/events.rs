@@ -1,0 +1,73 @@
+//! What a run tells whoever watches.
+
+use super::report::FileReport;
+
+/// A file of a run, for as long as the run lasts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct FileId(pub usize);
+
+/// What is being done to a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stage {
+    /// Its bytes are compared with what the store has.
+    Comparing,
+    /// Its bytes are uploaded, or copied by the store.
+    Transferring,
+}
+
+/// Something that happened.
+#[derive(Debug)]
+pub enum Event<'a> {
+    /// The run begins.
+    RunStarted {
+        /// Files that will be looked at.
+        files: u64,
+        /// Their bytes.
+        bytes: u64,
+    },
+    /// A file's turn has come.
+    FileStarted {
+        /// Which.
+        file: FileId,
+        /// Its path.
+        path: &'a str,
+        /// Its bytes.
+        bytes: u64,
+    },
+    /// A stage of a file begins.
+    StageStarted {
+        /// Which file.
+        file: FileId,
+        /// Which stage.
+        stage: Stage,
+        /// The bytes that it goes through.
+        bytes: u64,
+    },
+    /// A stage has moved on.
+    Advanced {
+        /// Which file.
+        file: FileId,
+        /// By how many bytes.
+        bytes: u64,
+    },
+    /// Something that the user should know and that stops nothing.
+    Warning {
+        /// The file that it is about.
+        path: &'a str,
+        /// What.
+        text: &'a str,
+    },
+    /// A file is done, or has failed.
+    FileFinished {
+        /// Which.
+        file: FileId,
+        /// What became of it.
+        report: &'a FileReport,
+    },
+}
+
+/// Whoever watches a run. Called from many threads.
+pub trait Observer: Send + Sync {
+    /// Takes note of an event; must not block.
+    fn observe(&self, event: &Event<'_>);
+}

@@ -1,0 +1,201 @@
+//! Files at or above the threshold: compared with their sidecar, stitched or uploaded in parts, signed for the next time.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::attributes::attributes_for;
+use super::compare::{Compared, Difference, Known, compare};
+use super::complete::{Completed, complete, expected_etag};
+use super::context::{Task, add};
+use super::error::FileError;
+use super::file::Done;
+use super::report::{Action, Verification};
+use super::resume::unfinished;
+use super::sidecars;
+use super::transfer::{Transfer, Transferred};
+use crate::delta::{BlockLen, Signature};
+use crate::stitch::{self, Plan};
+use crate::store::{
+    Condition, CopySource, ETag, ErrorKind, MultipartStore, ObjectInfo, SourceFile, StoreError, Upload,
+};
+
+/// How long giving up an upload may take when the run is being stopped.
+const ABORT_TIMEOUT: Duration = Duration::from_secs(4);
+
+/// What is to be uploaded, and how.
+struct Work {
+    plan: Plan,
+    known: Option<Known>,
+    /// The old version and its signature, where parts are copied from it.
+    basis: Option<(CopySource, Signature)>,
+    reason: String,
+}
+
+/// Syncs a file in parts, once. `object` is what the store has, `trusting` whether its sidecar is believed.
+pub(super) async fn sync_large(
+    task: &Task,
+    multipart: &dyn MultipartStore,
+    file: &Arc<dyn SourceFile>,
+    object: Option<&ObjectInfo>,
+    trusting: bool,
+) -> Result<Done, FileError> {
+    let options = &task.context.options;
+    let block_len = options.block_len.unwrap_or_else(|| BlockLen::for_file_len(file.len()));
+    let Compared { difference, sidecar } = compare(task, file, block_len, object, trusting).await?;
+    let work = match (difference, object) {
+        (Difference::Unchanged { verification, reason, unsigned }, Some(object)) => {
+            if let Some(signature) = unsigned.filter(|_| options.sidecars && !options.dry_run) {
+                let entry = (Some(object.etag.clone()), &signature);
+                sidecars::write(task, &[entry], &still(sidecar.as_ref())).await?;
+            }
+            return Ok(Done::new(Action::Unchanged, reason, verification));
+        }
+        (difference, object) => plan(task, multipart, file, object, difference)?,
+    };
+    let action = if work.plan.copied_bytes() > 0 { Action::Stitched } else { Action::Uploaded };
+    if options.dry_run {
+        add(&task.tally.uploaded, work.plan.uploaded_bytes());
+        add(&task.tally.copied, work.plan.copied_bytes());
+        return Ok(Done::new(action, work.reason, Verification::None));
+    }
+    let reason = work.reason.clone();
+    let verification = carry_out(task, multipart, file, object, sidecar, block_len, work).await?;
+    Ok(Done::new(action, reason, verification))
+}
+
+/// From what differs to parts.
+fn plan(
+    task: &Task,
+    multipart: &dyn MultipartStore,
+    file: &Arc<dyn SourceFile>,
+    object: Option<&ObjectInfo>,
+    difference: Difference,
+) -> Result<Work, FileError> {
+    let (limits, costs) = (multipart.limits(), multipart.costs());
+    let whole = || stitch::whole(file.len(), &limits, &costs);
+    Ok(match (difference, object) {
+        (Difference::Delta { delta, known, basis }, Some(object)) => {
+            let plan = stitch::plan(&delta, &limits, &costs)?;
+            if plan.copied_bytes() == 0 {
+                let reason = "nothing of it is in the old version".to_owned();
+                return Ok(Work { plan: whole()?, known: Some(known), basis: None, reason });
+            }
+            let source = CopySource { key: task.key.clone(), etag: object.etag.clone() };
+            let reason = format!("{} of {} bytes are new", delta.literal_bytes(), delta.len());
+            Work { plan, known: Some(known), basis: Some((source, basis)), reason }
+        }
+        (Difference::Whole { known, why }, _) => Work { plan: whole()?, known, basis: None, reason: why.reason() },
+        (Difference::Delta { .. } | Difference::Unchanged { .. }, _) => {
+            unreachable!("without an object there is nothing to differ from")
+        }
+    })
+}
+
+async fn carry_out(
+    task: &Task,
+    multipart: &dyn MultipartStore,
+    file: &Arc<dyn SourceFile>,
+    object: Option<&ObjectInfo>,
+    sidecar: Option<ETag>,
+    block_len: BlockLen,
+    work: Work,
+) -> Result<Verification, FileError> {
+    let Work { plan, known, basis, .. } = work;
+    // Parts that were copied are as quickly copied again; only uploads from the file alone are gone on with.
+    let resumed = if basis.is_none() { unfinished(task, multipart, file, object).await } else { None };
+    let (upload, kept) = match resumed {
+        Some(found) => found,
+        None => {
+            let blake3 = known.as_ref().map(|known| known.signature.blake3());
+            let attributes = attributes_for(&task.path, &file.attributes(), task.context.options.archive, blake3);
+            (multipart.create(&task.key, &attributes).await?, Default::default())
+        }
+    };
+    let (source, old) = basis.unzip();
+    let stitched = source.is_some();
+    let transfer = Transfer {
+        task,
+        multipart,
+        upload: &upload,
+        file,
+        plan: &plan,
+        basis: source.as_ref(),
+        known,
+        block_len,
+        kept,
+    };
+    let finish = async {
+        let transferred = transfer.run().await?;
+        if file.has_changed().map_err(FileError::from_read)? {
+            return Err(FileError::Changed);
+        }
+        let old = old.as_ref().zip(object).map(|(signature, object)| (object.etag.clone(), signature));
+        stand(task, multipart, &upload, &transferred, &Condition::still(object), sidecar, old).await
+    };
+    let result = tokio::select! {
+        biased;
+        () = task.context.cancel.cancelled() => Err(FileError::Interrupted),
+        result = finish => result,
+    };
+    if let Err(error) = &result {
+        give_up(task, multipart, &upload, stitched, error).await;
+    }
+    result
+}
+
+/// Makes the new object stand, with its sidecar around that moment: first both versions' signatures, so that whichever
+/// object stands has its own, then the new one's alone.
+async fn stand(
+    task: &Task,
+    multipart: &dyn MultipartStore,
+    upload: &Upload,
+    transferred: &Transferred,
+    condition: &Condition,
+    sidecar: Option<ETag>,
+    old: Option<(ETag, &Signature)>,
+) -> Result<Verification, FileError> {
+    if !task.context.options.sidecars {
+        return Ok(complete(task, multipart, upload, transferred, condition).await?.verification);
+    }
+    let expected = expected_etag(&transferred.receipts);
+    let mut entries = vec![(expected.clone(), &transferred.signature)];
+    entries.extend(old.map(|(etag, signature)| (Some(etag), signature)));
+    let written = sidecars::write(task, &entries, &still(sidecar.as_ref())).await?;
+    let Completed { etag, verification } = complete(task, multipart, upload, transferred, condition).await?;
+    let final_already = entries.len() == 1 && expected.as_ref() == Some(&etag);
+    if let Some(version) = written.filter(|_| !final_already) {
+        let entry = (Some(etag), &transferred.signature);
+        // Somebody who writes it now is making the next version, whose sidecar is the better one.
+        match sidecars::write(task, &[entry], &Condition::Unchanged(version)).await {
+            Err(error) if !error.is_conflict() => return Err(error),
+            _ => {}
+        }
+    }
+    Ok(verification)
+}
+
+/// Frees the parts of an upload that will not be finished. One that the next run can go on with is kept.
+async fn give_up(task: &Task, multipart: &dyn MultipartStore, upload: &Upload, stitched: bool, error: &FileError) {
+    let passing = match error {
+        FileError::Interrupted => true,
+        FileError::Store(StoreError { kind, .. }) => matches!(
+            kind,
+            ErrorKind::Network | ErrorKind::Unavailable | ErrorKind::Throttled | ErrorKind::ExpiredCredentials
+        ),
+        _ => false,
+    };
+    if passing && !stitched {
+        tracing::info!(key = %task.key, "the unfinished upload is kept for the next run");
+        return;
+    }
+    match tokio::time::timeout(ABORT_TIMEOUT, multipart.abort(upload)).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => task.warn(format!("the unfinished upload is left behind: {error}")),
+        Err(_) => task.warn("the unfinished upload is left behind: the store did not answer in time".to_owned()),
+    }
+}
+
+/// The condition that a sidecar is still the version that was read, absence included.
+fn still(version: Option<&ETag>) -> Condition {
+    version.map_or(Condition::Absent, |etag| Condition::Unchanged(etag.clone()))
+}

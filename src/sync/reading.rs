@@ -1,0 +1,117 @@
+//! Reading a range of the file once, for its sums and to send it.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use md5::{Digest as _, Md5};
+
+use super::context::MAX_BUFFERED;
+use super::error::FileError;
+use crate::delta::{BlockLen, RangeSums, ReadAt, combine_crc64, sum_range};
+use crate::store::{Checksums, OnSent, Payload, PayloadBody, SourceFile};
+
+/// How much is read and hashed at once where a range is not kept, in bytes: a multiple of every block length.
+const PIECE_LEN: u64 = 4 << 20;
+
+/// What a range of the file is read for.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Wanted {
+    /// The sums of its blocks, at this block length.
+    pub(super) blocks: Option<BlockLen>,
+    /// Its MD5.
+    pub(super) md5: bool,
+}
+
+/// A range that has been read.
+pub(super) struct ReadRange {
+    pub(super) payload: Payload,
+    /// The sums of its blocks, piece by piece, where they are wanted.
+    pub(super) sums: Vec<RangeSums>,
+}
+
+/// Reads `len` bytes from `offset` on, on the blocking threads.
+pub(super) async fn read_range(
+    file: &Arc<dyn SourceFile>,
+    offset: u64,
+    len: u64,
+    wanted: Wanted,
+    on_sent: OnSent,
+) -> Result<ReadRange, FileError> {
+    let file = Arc::clone(file);
+    blocking(move || read(&file, offset, len, wanted, on_sent)).await
+}
+
+/// Runs work that blocks; what it panics with is passed on.
+pub(super) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, FileError> + Send + 'static,
+) -> Result<T, FileError> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(result) => result,
+        Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+        // The runtime is being shut down.
+        Err(_) => Err(FileError::Interrupted),
+    }
+}
+
+fn read(
+    file: &Arc<dyn SourceFile>,
+    offset: u64,
+    len: u64,
+    wanted: Wanted,
+    on_sent: OnSent,
+) -> Result<ReadRange, FileError> {
+    let keep = len <= MAX_BUFFERED;
+    let file_len = file.len();
+    let mut buffer = vec![0; if keep { len } else { PIECE_LEN } as usize];
+    let mut sums = Vec::new();
+    let mut crc64nvme = 0;
+    let mut md5 = wanted.md5.then(Md5::new);
+    let end = offset + len;
+    let mut at = offset;
+    while at < end {
+        let piece_len = (end - at).min(PIECE_LEN) as usize;
+        let from = if keep { (at - offset) as usize } else { 0 };
+        let piece = &mut buffer[from..from + piece_len];
+        file.read_exact_at(piece, at).map_err(FileError::from_read)?;
+        let piece_crc = match wanted.blocks {
+            Some(block_len) => {
+                let blocks = sum_range(piece, at, file_len, block_len);
+                let crc = blocks.crc64nvme();
+                sums.push(blocks);
+                crc
+            }
+            None => crc_fast::checksum(crc_fast::CrcAlgorithm::Crc64Nvme, piece),
+        };
+        crc64nvme = combine_crc64(crc64nvme, piece_crc, piece_len as u64);
+        if let Some(md5) = &mut md5 {
+            md5.update(&*piece);
+        }
+        at += piece_len as u64;
+    }
+    let body = if keep {
+        PayloadBody::Buffer(Bytes::from(buffer))
+    } else {
+        let file: Arc<dyn ReadAt + Send + Sync> = Arc::clone(file) as Arc<dyn ReadAt + Send + Sync>;
+        PayloadBody::File { file, offset, len }
+    };
+    let checksums = Checksums { crc64nvme, md5: md5.map(|md5| md5.finalize().into()) };
+    Ok(ReadRange { payload: Payload { body, checksums, on_sent }, sums })
+}
+
+/// The MD5 of `len` bytes from `offset` on.
+pub(super) async fn md5_of(file: &Arc<dyn SourceFile>, offset: u64, len: u64) -> Result<[u8; 16], FileError> {
+    let file = Arc::clone(file);
+    blocking(move || {
+        let mut md5 = Md5::new();
+        let mut buffer = vec![0; PIECE_LEN.min(len) as usize];
+        let (mut at, end) = (offset, offset + len);
+        while at < end {
+            let piece = &mut buffer[..(end - at).min(PIECE_LEN) as usize];
+            file.read_exact_at(piece, at).map_err(FileError::from_read)?;
+            md5.update(&*piece);
+            at += piece.len() as u64;
+        }
+        Ok(md5.finalize().into())
+    })
+    .await
+}

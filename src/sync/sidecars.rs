@@ -1,0 +1,86 @@
+//! Sidecar objects: reading the one that belongs to an object, and writing it around the moment when a new version stands.
+
+use super::context::{Task, add};
+use super::decide::NoBasis;
+use super::error::FileError;
+use super::small::{Body, put};
+use crate::delta::Signature;
+use crate::sidecar::{self, Entry, ObjectIdentity};
+use crate::store::{Attributes, Condition, ETag, ErrorKind, ObjectInfo, ObjectKey};
+
+/// What lies at a sidecar's key.
+pub(super) struct Fetched {
+    /// The signature of the object, or why there is none that can be used.
+    pub(super) signature: Result<Signature, NoBasis>,
+    /// The version of the sidecar that was read, so that nobody else's is overwritten unseen.
+    pub(super) version: Option<ETag>,
+}
+
+/// Reads the sidecar of `object`. Whatever is wrong with it costs a bigger upload and nothing else.
+pub(super) async fn fetch(task: &Task, object: &ObjectInfo) -> Result<Fetched, FileError> {
+    let none = |why| Fetched { signature: Err(why), version: None };
+    let Some(key) = key_of(task) else { return Ok(none(NoBasis::NoSidecar)) };
+    let (bytes, version) = match task.context.store.get(&key, sidecar::max_encoded_len(object.len)).await {
+        Ok(Some(found)) => found,
+        Ok(None) => return Ok(none(NoBasis::NoSidecar)),
+        Err(error) => match error.kind {
+            ErrorKind::TooLarge | ErrorKind::AccessDenied | ErrorKind::Archived => {
+                return Ok(none(NoBasis::Refused(error.to_string())));
+            }
+            _ => return Err(error.into()),
+        },
+    };
+    add(&task.tally.sidecar_down, bytes.len() as u64);
+    let identity = ObjectIdentity {
+        len: object.len,
+        etag: Some(object.etag.as_str().to_owned()).filter(|etag| !etag.is_empty()),
+        crc64nvme: object.crc64nvme,
+    };
+    // Millions of sums take a moment to prove: not on a thread that serves connections.
+    let signature = super::reading::blocking(move || {
+        Ok(sidecar::signature_for(&bytes, &identity).map_err(|refusal| NoBasis::Refused(refusal.to_string())))
+    });
+    Ok(Fetched { signature: signature.await?, version: Some(version) })
+}
+
+/// Writes the sidecar of the file's object, if what lies there still is what `condition` says. `None` where it cannot be
+/// written, which has been said to the user: the next change is uploaded whole, nothing else.
+///
+/// # Errors
+/// Only where somebody else has written it.
+pub(super) async fn write(
+    task: &Task,
+    entries: &[(Option<ETag>, &Signature)],
+    condition: &Condition,
+) -> Result<Option<ETag>, FileError> {
+    let Some(key) = key_of(task) else {
+        task.warn("its key is too long for a sidecar beside it; every change will be uploaded whole".to_owned());
+        return Ok(None);
+    };
+    let entries: Vec<Entry<'_>> =
+        entries.iter().map(|(etag, signature)| Entry { etag: etag.as_ref().map(ETag::as_str), signature }).collect();
+    let bytes = match sidecar::encode(&entries) {
+        Ok(bytes) => bytes,
+        Err(error) => {
+            task.warn(format!("no sidecar was written: {error}"));
+            return Ok(None);
+        }
+    };
+    let len = bytes.len() as u64;
+    let attributes = Attributes { content_type: Some(sidecar::CONTENT_TYPE.to_owned()), ..Attributes::default() };
+    match put(task, &key, Body::of(bytes), &attributes, condition).await {
+        Ok(receipt) => {
+            add(&task.tally.sidecar_up, len);
+            Ok(Some(receipt.etag))
+        }
+        Err(FileError::Store(error)) if !error.kind.is_conflict() => {
+            task.warn(format!("no sidecar was written, so the next change is uploaded whole: {error}"));
+            Ok(None)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+fn key_of(task: &Task) -> Option<ObjectKey> {
+    task.key.with_suffix(sidecar::SUFFIX).ok()
+}

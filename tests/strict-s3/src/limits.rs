@@ -1,0 +1,152 @@
+//! What a store allows and how it treats conditions: AWS as recorded, and imitations of its look-alikes.
+//!
+//! Pure data. Every field can be changed, so a test can shrink 5 MiB to 64 bytes.
+
+/// How a store treats the condition headers of one kind of request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Conditions {
+    /// Checked, as on AWS.
+    Honoured,
+    /// Accepted and not looked at: the dangerous kind.
+    Ignored,
+    /// Answered with 501 `NotImplemented`.
+    Refused,
+}
+
+/// The limits and habits of one kind of store.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// Smallest part in bytes, the last part excepted; checked at Complete only.
+    pub min_part: u64,
+    /// Largest part in bytes.
+    pub max_part: u64,
+    /// Highest part number, and so the most parts.
+    pub max_parts: i32,
+    /// Largest object in bytes.
+    pub max_object: u64,
+    /// Largest body of one PutObject in bytes.
+    pub max_put: u64,
+    /// Largest source of CopyObject in bytes.
+    pub max_copy: u64,
+    /// Most bytes of user metadata, names (without `x-amz-meta-`) and values together.
+    pub max_metadata: usize,
+    /// All parts but the last must have the same length (R2).
+    pub equal_parts: bool,
+    /// `x-amz-copy-source-if-*` on UploadPartCopy and CopyObject.
+    pub copy_conditions: Conditions,
+    /// `If-Match` and `If-None-Match` on PutObject.
+    pub put_conditions: Conditions,
+    /// `If-Match` and `If-None-Match` on CompleteMultipartUpload.
+    pub complete_conditions: Conditions,
+    /// `If-Match` on DeleteObject.
+    pub delete_conditions: Conditions,
+    /// UploadPartCopy answers with the part's checksum when the upload has an algorithm.
+    pub copied_part_checksums: bool,
+    /// UploadPartCopy works at all in an upload that was created with a checksum algorithm (not on MinIO).
+    pub copy_into_checksummed: bool,
+    /// Checks the checksum given at Complete; a store that does not still stores what it computed.
+    pub verifies_complete: bool,
+    /// ETags are not MD5 but opaque: all of them with SSE-KMS. Saves the server the MD5 of copied parts.
+    pub opaque_etags: bool,
+    /// Only multipart ETags are opaque (R2).
+    pub opaque_multipart_etags: bool,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self::aws()
+    }
+}
+
+impl Limits {
+    /// AWS S3, general-purpose bucket (docs/S3.md, "Multipart limits").
+    pub fn aws() -> Self {
+        Self {
+            min_part: 5 << 20,
+            max_part: 5 << 30,
+            max_parts: 10_000,
+            // 48.8 TiB: 10,000 parts of 5 GiB (docs/S3.md, "Multipart limits").
+            max_object: 10_000 * (5 << 30),
+            max_put: 5 << 30,
+            max_copy: 5 << 30,
+            max_metadata: 2 << 10,
+            equal_parts: false,
+            copy_conditions: Conditions::Honoured,
+            put_conditions: Conditions::Honoured,
+            complete_conditions: Conditions::Honoured,
+            delete_conditions: Conditions::Honoured,
+            copied_part_checksums: true,
+            copy_into_checksummed: true,
+            verifies_complete: true,
+            opaque_etags: false,
+            opaque_multipart_etags: false,
+        }
+    }
+
+    /// Cloudflare R2: equal parts, no copy conditions, random multipart ETags (docs/S3.md, "Stores that differ").
+    pub fn r2() -> Self {
+        Self { equal_parts: true, copy_conditions: Conditions::Refused, opaque_multipart_etags: true, ..Self::aws() }
+    }
+
+    /// Ceph's gateway before 2025: ignores conditions on copies and on Complete, no checksums of copied parts.
+    pub fn ceph() -> Self {
+        Self {
+            copy_conditions: Conditions::Ignored,
+            complete_conditions: Conditions::Ignored,
+            delete_conditions: Conditions::Ignored,
+            copied_part_checksums: false,
+            ..Self::aws()
+        }
+    }
+
+    /// MinIO: no UploadPartCopy into an upload with a checksum algorithm.
+    pub fn minio() -> Self {
+        Self { copy_into_checksummed: false, ..Self::aws() }
+    }
+
+    /// Garage: conditions on writes are ignored, those on copies work; small parts are accepted.
+    pub fn garage() -> Self {
+        Self {
+            put_conditions: Conditions::Ignored,
+            complete_conditions: Conditions::Ignored,
+            delete_conditions: Conditions::Ignored,
+            min_part: 0,
+            ..Self::aws()
+        }
+    }
+
+    /// Scaleway: 1,000 parts.
+    pub fn scaleway() -> Self {
+        Self { max_parts: 1_000, ..Self::aws() }
+    }
+
+    /// The worst of them: every condition silently ignored, no checksum verified or reported for copies.
+    pub fn careless() -> Self {
+        Self {
+            copy_conditions: Conditions::Ignored,
+            put_conditions: Conditions::Ignored,
+            complete_conditions: Conditions::Ignored,
+            delete_conditions: Conditions::Ignored,
+            copied_part_checksums: false,
+            verifies_complete: false,
+            ..Self::aws()
+        }
+    }
+
+    /// The imitation of that name, as the binary's `--imitate` takes it.
+    pub fn named(name: &str) -> Option<Self> {
+        Some(match name {
+            "aws" => Self::aws(),
+            "r2" => Self::r2(),
+            "ceph" => Self::ceph(),
+            "minio" => Self::minio(),
+            "garage" => Self::garage(),
+            "scaleway" => Self::scaleway(),
+            "careless" => Self::careless(),
+            _ => return None,
+        })
+    }
+
+    /// The names [`Limits::named`] knows.
+    pub const NAMES: [&'static str; 7] = ["aws", "r2", "ceph", "minio", "garage", "scaleway", "careless"];
+}

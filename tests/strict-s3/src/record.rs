@@ -1,0 +1,209 @@
+//! What the server saw: one record a request, and totals in bytes.
+//!
+//! Body bytes are counted as they pass, framing of chunked uploads included; wire bytes are counted at the socket.
+
+use std::io::Write;
+use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::{Duration, Instant, SystemTime};
+
+use http::{HeaderMap, Method};
+
+use crate::fault::FaultAction;
+
+/// One request as the server saw it.
+#[derive(Debug, Clone)]
+pub struct RequestRecord {
+    /// The operation's name in the API reference, for example `"UploadPartCopy"`; `""` if it was refused before that
+    /// was known (a bad signature).
+    pub kind: &'static str,
+    /// HTTP method.
+    pub method: Method,
+    /// The bucket, empty for requests about none.
+    pub bucket: String,
+    /// The key, decoded; empty for requests about a bucket.
+    pub key: String,
+    /// The raw query string.
+    pub query: String,
+    /// The request's headers, without `authorization`.
+    pub headers: HeaderMap,
+    /// Status of the answer; 0 if there was none.
+    pub status: u16,
+    /// Bytes of the request body that came in, as sent (with chunk framing).
+    pub bytes_in: u64,
+    /// Bytes of the answer's body that went out.
+    pub bytes_out: u64,
+    /// When the request's head had come in.
+    pub started: SystemTime,
+    /// From then until the answer's head was ready.
+    pub took: Duration,
+    /// Whether a fault befell it.
+    pub faulted: bool,
+}
+
+impl RequestRecord {
+    /// A header of the request, where it is text.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+
+    /// A parameter of the query string, not decoded.
+    pub fn param(&self, name: &str) -> Option<&str> {
+        self.query.split('&').find_map(|pair| pair.split_once('=').filter(|(key, _)| *key == name)).map(|(_, v)| v)
+    }
+}
+
+/// Totals since the start or the last [`clear`](crate::StrictS3::clear_requests).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Traffic {
+    /// Requests, answered or not.
+    pub requests: u64,
+    /// Bytes of request bodies received.
+    pub bytes_in: u64,
+    /// Bytes of answer bodies sent.
+    pub bytes_out: u64,
+    /// Everything read from sockets, heads included.
+    pub wire_in: u64,
+    /// Everything written to sockets, heads included.
+    pub wire_out: u64,
+}
+
+/// A request under way; shared by everything that handles it.
+#[derive(Debug)]
+pub(crate) struct Exchange {
+    pub(crate) method: Method,
+    pub(crate) path: String,
+    pub(crate) query: String,
+    pub(crate) headers: HeaderMap,
+    /// Operation, bucket and key, once known.
+    pub(crate) target: OnceLock<(&'static str, String, String)>,
+    pub(crate) fault: OnceLock<FaultAction>,
+    pub(crate) status: AtomicU16,
+    pub(crate) bytes_in: AtomicU64,
+    pub(crate) bytes_out: AtomicU64,
+    /// Set when the connection is to be cut instead of answered.
+    pub(crate) cut: AtomicBool,
+    started: SystemTime,
+    clock: Instant,
+    took: OnceLock<Duration>,
+}
+
+impl Exchange {
+    pub(crate) fn new(parts: &http::request::Parts) -> Self {
+        let mut headers = parts.headers.clone();
+        headers.remove(http::header::AUTHORIZATION);
+        Self {
+            method: parts.method.clone(),
+            path: parts.uri.path().to_owned(),
+            query: parts.uri.query().unwrap_or_default().to_owned(),
+            headers,
+            target: OnceLock::new(),
+            fault: OnceLock::new(),
+            status: AtomicU16::new(0),
+            bytes_in: AtomicU64::new(0),
+            bytes_out: AtomicU64::new(0),
+            cut: AtomicBool::new(false),
+            started: SystemTime::now(),
+            clock: Instant::now(),
+            took: OnceLock::new(),
+        }
+    }
+
+    /// The answer's head is ready, or there will be none (0).
+    pub(crate) fn answered(&self, status: u16) {
+        self.status.store(status, Relaxed);
+        let _ = self.took.set(self.clock.elapsed());
+    }
+
+    fn record(&self) -> RequestRecord {
+        let (kind, bucket, key) = match self.target.get() {
+            Some((kind, bucket, key)) => (*kind, bucket.clone(), key.clone()),
+            None => {
+                let (bucket, key) = self.path.trim_start_matches('/').split_once('/').unwrap_or_default();
+                ("", bucket.to_owned(), key.to_owned())
+            }
+        };
+        RequestRecord {
+            kind,
+            method: self.method.clone(),
+            bucket,
+            key,
+            query: self.query.clone(),
+            headers: self.headers.clone(),
+            status: self.status.load(Relaxed),
+            bytes_in: self.bytes_in.load(Relaxed),
+            bytes_out: self.bytes_out.load(Relaxed),
+            started: self.started,
+            took: self.took.get().copied().unwrap_or_else(|| self.clock.elapsed()),
+            faulted: self.fault.get().is_some(),
+        }
+    }
+}
+
+/// All requests so far.
+#[derive(Default)]
+pub(crate) struct Log {
+    exchanges: Mutex<Vec<Arc<Exchange>>>,
+    pub(crate) wire_in: AtomicU64,
+    pub(crate) wire_out: AtomicU64,
+    file: Option<Mutex<std::fs::File>>,
+}
+
+impl Log {
+    /// Also writes one JSON object a line to `file`.
+    pub(crate) fn new(file: Option<std::fs::File>) -> Self {
+        Self { file: file.map(Mutex::new), ..Self::default() }
+    }
+
+    pub(crate) fn add(&self, exchange: Arc<Exchange>) {
+        self.exchanges.lock().unwrap_or_else(PoisonError::into_inner).push(exchange);
+    }
+
+    pub(crate) fn records(&self) -> Vec<RequestRecord> {
+        self.exchanges.lock().unwrap_or_else(PoisonError::into_inner).iter().map(|e| e.record()).collect()
+    }
+
+    pub(crate) fn clear(&self) {
+        self.exchanges.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        self.wire_in.store(0, Relaxed);
+        self.wire_out.store(0, Relaxed);
+    }
+
+    pub(crate) fn traffic(&self) -> Traffic {
+        let wire_in = self.wire_in.load(Relaxed);
+        let wire_out = self.wire_out.load(Relaxed);
+        let start = Traffic { wire_in, wire_out, ..Traffic::default() };
+        let exchanges = self.exchanges.lock().unwrap_or_else(PoisonError::into_inner);
+        exchanges.iter().fold(start, |sum, exchange| Traffic {
+            requests: sum.requests + 1,
+            bytes_in: sum.bytes_in + exchange.bytes_in.load(Relaxed),
+            bytes_out: sum.bytes_out + exchange.bytes_out.load(Relaxed),
+            ..sum
+        })
+    }
+
+    /// The exchange is over: one line to the log file, if there is one.
+    pub(crate) fn finished(&self, exchange: &Exchange) {
+        let Some(file) = &self.file else { return };
+        let record = exchange.record();
+        let started = record.started.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        let mut line = serde_json::json!({
+            "started": started.as_secs_f64(),
+            "took": record.took.as_secs_f64(),
+            "kind": record.kind,
+            "method": record.method.as_str(),
+            "bucket": record.bucket,
+            "key": record.key,
+            "query": record.query,
+            "range": record.header("range").or(record.header("x-amz-copy-source-range")),
+            "status": record.status,
+            "bytes_in": record.bytes_in,
+            "bytes_out": record.bytes_out,
+            "faulted": record.faulted,
+        })
+        .to_string();
+        line.push('\n');
+        // A log that cannot be written must not fail the request it describes.
+        let _ = file.lock().unwrap_or_else(PoisonError::into_inner).write_all(line.as_bytes());
+    }
+}

@@ -209,7 +209,7 @@ fn assert_scan(basis: &Vec<u8>, new: &Vec<u8>, threads: usize, segment: u64, new
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn reconstructs_and_finds_no_less(

@@ -146,9 +146,9 @@ fn a_first_upload_has_equal_parts_of_a_power_of_two() {
     for (len, cell, parts) in cases {
         let plan = whole(len, &S3, &CostModel::default()).unwrap();
         assert_eq!(plan.parts().len(), parts, "{len} bytes");
-        let cells = plan.parts().iter().enumerate();
-        let offsets = cells.map(|(index, part)| part.offset == index as u64 * cell && part.is_upload());
-        assert!(offsets.fold(true, |all, one| all && one), "{len} bytes in parts of {cell}");
+        for (index, part) in plan.parts().iter().enumerate() {
+            assert!(part.offset == index as u64 * cell && part.is_upload(), "{len} bytes in parts of {cell}: {part:?}");
+        }
         assert_eq!(plan.uploaded_bytes(), len);
         let all_new: Delta = [literal(len)].into_iter().collect();
         assert_eq!(plan, self::plan(&all_new, &S3, &CostModel::default()).unwrap());

@@ -43,7 +43,7 @@ pub(super) struct Rolling<'a> {
 }
 
 impl Rolling<'_> {
-    /// Finds the hits among windows that start in `starts`; the last of them must end within the bytes.
+    /// Finds the hits among windows that start in `starts`; there is one, and the last ends within the bytes.
     pub(super) fn hits(&self, starts: Range<usize>, filter: Filter<'_>, hits: &mut Hits) {
         hits.lanes.iter_mut().for_each(Vec::clear);
         /// The loop for a filter whose size it knows.
@@ -59,13 +59,14 @@ impl Rolling<'_> {
                 }
             };
         }
-        sized!(0x200 0x400 0x800 0x1000 0x2000 0x4000 0x8000 0x1_0000 0x2_0000 0x4_0000 0x8_0000 0x10_0000 0x20_0000
+        sized!(0x1000 0x2000 0x4000 0x8000 0x1_0000 0x2_0000 0x4_0000 0x8_0000 0x10_0000 0x20_0000
             0x40_0000 0x80_0000 0x100_0000 0x200_0000 0x400_0000)
     }
 
     fn sized_hits<const WORDS: usize>(&self, starts: Range<usize>, filter: &[u64; WORDS], hits: &mut Hits) {
-        // A lane of whole tiles, and what is left to the end.
-        let tiles = starts.len() / LANES / TILE;
+        // Lanes of whole tiles, and a rest that is never empty: a lane also rolls to the window behind its last one,
+        // which there may not be behind the last of all.
+        let tiles = starts.len().saturating_sub(1) / LANES / TILE;
         let lane_len = tiles * TILE;
         let lane_starts: [usize; LANES] = std::array::from_fn(|lane| starts.start + lane * lane_len);
         if tiles > 0 {
@@ -75,9 +76,6 @@ impl Rolling<'_> {
             }
         }
         let rest = starts.start + LANES * lane_len..starts.end;
-        if rest.is_empty() {
-            return;
-        }
         let mut sum = self.prefix.window(self.roller, rest.start, self.window);
         for at in rest.clone() {
             if may_hold(filter, sum) {
@@ -98,12 +96,10 @@ impl Rolling<'_> {
         filter: &[u64; WORDS],
         hits: &mut Hits,
     ) {
-        let tile = |at: usize| self.bytes.get(at..).and_then(|bytes| bytes.first_chunk::<TILE>());
-        let out = places.map(tile);
-        let next = places.map(|at| tile(at + self.window));
-        let ([Some(out0), Some(out1), Some(out2)], [Some(next0), Some(next1), Some(next2)]) = (out, next) else {
-            return;
-        };
+        // Arrays, so that the loop has no bounds to check.
+        let tile = |at: usize| self.bytes[at..].first_chunk::<TILE>().expect("a tile lies within the bytes");
+        let [out0, out1, out2] = places.map(tile);
+        let [next0, next1, next2] = places.map(|at| tile(at + self.window));
         let [mut sum0, mut sum1, mut sum2] = *sums;
         for step in 0..TILE {
             if may_hold(filter, sum0) {
@@ -134,4 +130,49 @@ fn may_hold<const WORDS: usize>(filter: &[u64; WORDS], weak: u64) -> bool {
 #[inline(never)]
 fn record(hits: &mut Hits, lane: usize, at: usize, weak: u64) {
     hits.lanes[lane].push(Hit { at, weak });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::delta::{index::FILTER_WORDS, weak};
+
+    /// A filter that half of all sums pass.
+    fn filter(words: usize) -> Vec<u64> {
+        (0..words as u64).map(|i| (i + 1).wrapping_mul(0xD6E8_FEB8_6659_FD93).rotate_left(31)).collect()
+    }
+
+    #[test]
+    fn every_window_is_tested_once_and_in_order() {
+        let bytes: Vec<u8> = (0..9000u64).map(|i| (i * i >> 5) as u8).collect();
+        let (window, words) = (1500, filter(0x1000));
+        let (prefix, roller) = (Prefix::new(&bytes), Roller::new(1500));
+        let rolling = Rolling { bytes: &bytes, prefix: &prefix, roller: &roller, window };
+        let mut hits = Hits::default();
+        let last = bytes.len() - window;
+        for starts in
+            [0..1, 0..last + 1, last..last + 1, 7..7 + 3 * 512, 7..8 + 3 * 512, last - 1535..last + 1, 5..5000]
+        {
+            rolling.hits(starts.clone(), Filter { words: &words }, &mut hits);
+            let passes = |sum: u64| words[(sum >> 52) as usize] >> ((sum >> 46) % 64) & 1 == 1;
+            let expected: Vec<Hit> = starts
+                .map(|at| Hit { at, weak: weak::sum(&bytes[at..at + window]).0 })
+                .filter(|hit| passes(hit.weak))
+                .collect();
+            assert_eq!(hits.iter().collect::<Vec<_>>(), expected);
+        }
+    }
+
+    #[test]
+    fn filters_of_every_size_have_their_loop() {
+        let bytes = [1; 4];
+        let (prefix, roller) = (Prefix::new(&bytes), Roller::new(4));
+        let rolling = Rolling { bytes: &bytes, prefix: &prefix, roller: &roller, window: 4 };
+        for power in FILTER_WORDS.start().trailing_zeros()..=20 {
+            let words = vec![u64::MAX; 1 << power];
+            let mut hits = Hits::default();
+            rolling.hits(0..1, Filter { words: &words }, &mut hits);
+            assert_eq!(hits.iter().count(), 1);
+        }
+    }
 }

@@ -36,19 +36,85 @@ pub(super) const fn power(mut exponent: u64) -> u64 {
     result
 }
 
-/// How many bytes are summed at once: so few that the sum of their products with 16-bit numbers fits into 32 bits.
-const ROW: usize = 128;
-const POWER_OF_ROW: u64 = power(ROW as u64);
-/// The powers for the bytes of a row, each cut into four signed 16-bit digits, lowest first: processors multiply and add
-/// such numbers eight or more at once, and 64-bit ones one by one.
-const ROW_DIGITS: [[i16; ROW]; 4] = {
-    let mut digits = [[0; ROW]; 4];
+/// The sum of what `sum` is the sum of, and `bytes` after it.
+pub(super) fn extend(mut sum: u64, bytes: &[u8]) -> u64 {
+    let (rows, rest) = bytes.as_chunks::<ROW>();
+    for row in rows {
+        sum = sum.wrapping_mul(const { power(ROW as u64) }).wrapping_add(row_sum(row));
+    }
+    extend_slowly(sum, rest)
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+fn row_sum(row: &[u8; ROW]) -> u64 {
+    extend_slowly(0, row)
+}
+
+#[cfg(target_arch = "x86_64")]
+#[allow(unsafe_code)]
+fn row_sum(row: &[u8; ROW]) -> u64 {
+    // SAFETY: every x86-64 processor has SSE2.
+    unsafe { row_sum_sse2(row) }
+}
+
+/// The same, eight bytes at a time.
+fn extend_slowly(mut sum: u64, bytes: &[u8]) -> u64 {
+    const POWERS: [u64; 9] = [power(8), power(7), power(6), power(5), power(4), power(3), power(2), power(1), power(0)];
+    let (eights, rest) = bytes.as_chunks::<8>();
+    for eight in eights {
+        let products = eight.iter().zip(&POWERS[1..]).map(|(byte, power)| u64::from(*byte).wrapping_mul(*power));
+        sum = products.fold(sum.wrapping_mul(POWERS[0]), u64::wrapping_add);
+    }
+    rest.iter().fold(sum, |sum, byte| sum.wrapping_mul(MULTIPLIER).wrapping_add(u64::from(*byte)))
+}
+
+/// How many bytes are summed at once: no more, so that the sum of their products with 16-bit numbers fits into 32 bits.
+const ROW: usize = 256;
+
+/// The sum of a row. The powers are cut into four signed 16-bit digits: even the oldest of these processors multiplies
+/// and adds eight such numbers at once, and 64-bit ones one by one. Three times as fast as [`extend_slowly`].
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "sse2")]
+fn row_sum_sse2(row: &[u8; ROW]) -> u64 {
+    use std::arch::x86_64::{
+        __m128i, _mm_add_epi32, _mm_cvtsi128_si32, _mm_madd_epi16, _mm_set_epi64x, _mm_setzero_si128,
+        _mm_shuffle_epi32, _mm_unpackhi_epi8, _mm_unpacklo_epi8,
+    };
+    #[target_feature(enable = "sse2")]
+    fn load(half: [u64; 2]) -> __m128i {
+        _mm_set_epi64x(half[1] as i64, half[0] as i64)
+    }
+    let mut sums = [_mm_setzero_si128(); 4];
+    let (pieces, _) = row.as_chunks::<16>();
+    for (piece, powers) in pieces.iter().zip(&ROW_DIGITS) {
+        let bytes = u128::from_le_bytes(*piece);
+        let bytes = load([bytes as u64, (bytes >> 64) as u64]);
+        let low = _mm_unpacklo_epi8(bytes, _mm_setzero_si128());
+        let high = _mm_unpackhi_epi8(bytes, _mm_setzero_si128());
+        for (sum, digits) in sums.iter_mut().zip(powers) {
+            let products = _mm_add_epi32(_mm_madd_epi16(low, load(digits[0])), _mm_madd_epi16(high, load(digits[1])));
+            *sum = _mm_add_epi32(*sum, products);
+        }
+    }
+    sums.into_iter().rev().fold(0u64, |total, sum| {
+        let sum = _mm_add_epi32(sum, _mm_shuffle_epi32::<0b01_00_11_10>(sum));
+        let sum = _mm_add_epi32(sum, _mm_shuffle_epi32::<0b10_11_00_01>(sum));
+        (total << 16).wrapping_add(_mm_cvtsi128_si32(sum) as u64)
+    })
+}
+
+/// The powers for the bytes of a row, for every 16 bytes and each of the four digits, lowest first: sixteen numbers,
+/// packed as they lie in memory.
+#[cfg(target_arch = "x86_64")]
+static ROW_DIGITS: [[[[u64; 2]; 2]; 4]; ROW / 16] = {
+    let mut digits = [[[[0; 2]; 2]; 4]; ROW / 16];
     let mut i = 0;
     while i < ROW {
         let mut left = power((ROW - 1 - i) as u64);
         let mut digit = 0;
         while digit < 4 {
-            digits[digit][i] = left as i16;
+            let word = &mut digits[i / 16][digit][i % 16 / 8][i % 8 / 4];
+            *word |= (left & 0xFFFF) << (i % 4 * 16);
             left = left.wrapping_sub(left as i16 as u64) >> 16;
             digit += 1;
         }
@@ -57,32 +123,10 @@ const ROW_DIGITS: [[i16; ROW]; 4] = {
     digits
 };
 
-fn row_sum(row: &[u8; ROW]) -> u64 {
-    let row: [i16; ROW] = std::array::from_fn(|i| i16::from(row[i]));
-    let mut sum = 0u64;
-    for digits in ROW_DIGITS.iter().rev() {
-        let products: i32 = row.iter().zip(digits).map(|(byte, digit)| i32::from(*byte) * i32::from(*digit)).sum();
-        sum = (sum << 16).wrapping_add(products as u64);
-    }
-    sum
-}
-
-/// The sum of what `sum` is the sum of, and `bytes` after it.
-pub(super) fn extend(mut sum: u64, bytes: &[u8]) -> u64 {
-    let (rows, rest) = bytes.as_chunks::<ROW>();
-    for row in rows {
-        sum = sum.wrapping_mul(POWER_OF_ROW).wrapping_add(row_sum(row));
-    }
-    for byte in rest {
-        sum = sum.wrapping_mul(MULTIPLIER).wrapping_add(u64::from(*byte));
-    }
-    sum
-}
-
 /// How sums of windows of one length roll on by a byte.
 pub(super) struct Roller {
     /// What each byte value adds to the sum by the time it leaves: `byte * M^len`.
-    leaving: Box<[u64; 256]>,
+    leaving: [u64; 256],
     power: u64,
 }
 
@@ -90,7 +134,7 @@ impl Roller {
     /// For windows of `len` bytes.
     pub(super) fn new(len: u64) -> Self {
         let power = power(len);
-        let mut leaving = Box::new([0; 256]);
+        let mut leaving = [0; 256];
         for (byte, entry) in leaving.iter_mut().enumerate() {
             *entry = power.wrapping_mul(byte as u64);
         }
@@ -170,6 +214,7 @@ mod tests {
         for len in (0..600).chain([1023, 1024, 1025, 2047, 2999, 3000]) {
             assert_eq!(sum(&bytes[..len]).0, slow(&bytes[..len]), "{len} bytes");
             assert_eq!(sum(&vec![255; len]).0, slow(&vec![255; len]), "{len} bytes of 255");
+            assert_eq!(extend_slowly(7, &bytes[..len]), extend(7, &bytes[..len]), "{len} bytes");
         }
     }
 

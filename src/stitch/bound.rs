@@ -9,7 +9,10 @@
 //! that crosses it are mixed, stretch by stretch, to use the parts that the lower one leaves over. If the result does
 //! not meet the floor, a search that counts parts decides, if it fits its budget.
 
-use super::search::{Goal, Outline, Problem, Search, Stretch};
+use super::{
+    outline::{Outline, Problem, Stretch},
+    search::{Goal, Search},
+};
 
 /// How many comparisons of labels the search that counts parts may take: well under a second.
 pub(super) const COUNTING_BUDGET: usize = 100_000_000;
@@ -150,7 +153,7 @@ mod tests {
     use rand::{Rng, SeedableRng, rngs::StdRng};
 
     use super::*;
-    use crate::stitch::search::Candidate;
+    use crate::stitch::outline::Candidate;
 
     /// A file of copies and gaps in random order, and as many parts as it needs or somewhat more.
     fn random_problem(rng: &mut StdRng) -> (Problem, u64) {

@@ -4,8 +4,8 @@
 
 use super::{
     limits::{CostModel, PartLimits},
+    outline::Stretch,
     plan::{Part, PartSource},
-    search::Stretch,
 };
 
 /// How one kind of stretch is cut: evenly, then every cut is rounded down to a multiple of `align` in the new file.

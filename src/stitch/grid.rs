@@ -4,8 +4,8 @@
 
 use super::{
     limits::{CostModel, PartLimits},
+    outline::Candidate,
     plan::{Part, PartSource},
-    search::Candidate,
 };
 
 /// If there are no more cell lengths than this, all are tried.

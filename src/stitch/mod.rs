@@ -3,21 +3,33 @@
 //! Does not talk to a store, does not read the file, and knows neither clock nor environment: limits and costs come in as
 //! data, the plan goes out as data.
 //!
-//! What is minimal, in this order:
+//! A plan is a sequence of parts that covers the new file: each is uploaded, or copied from a range of the basis. What is
+//! minimal, in this order: the bytes uploaded; the number of parts. Only then are the parts cut for parallelism, as far
+//! as their number allows.
 //!
-//! 1. the bytes uploaded;
-//! 2. the number of parts;
-//! 3. then the parts are cut for parallelism, as far as the number of parts allows.
+//! # What is proved
 //!
-//! Points 1 and 2 are exact whenever the limit on the number of parts does not bind. Where it binds, they are exact as
-//! long as the search fits its budget, and [`Plan::uploaded_floor`] states what no plan can undercut otherwise. The modules:
-//! `ramp` and `search` find which copies to keep and why that is exact, `bound` deals with the number of parts, `cut`
-//! with parallelism, `grid` with stores that want equal parts.
+//! - Where the allowed number of parts does not bind, both are exact. The search extends partial plans copy by copy in all
+//!   ways that a best plan can have, for all positions of their ends at once, and drops one only for another that can
+//!   replace it whatever follows.
+//! - Where it binds, the bytes are exact if [`Plan::is_minimal`] says so: either the plan meets a floor that Lagrangian duality
+//!   proves, or a search that also counts parts has finished within its budget (then the number of parts is exact too).
+//!   Otherwise the plan is within [`Plan::uploaded_floor`] of the best, typically what one more copy would save.
+//! - With equal parts the best of a documented set of part lengths is taken; they are all that are legal only if those are few.
+//!
+//! Tests compare plans with an oracle that tries every part at every byte.
+//!
+//! # Modules
+//!
+//! `ramp` is a partial plan as a function of where it ends, `search` finds the best plan for a given price of a part,
+//! `bound` the price that meets the number of parts, `cut` cuts for parallelism, `grid` makes equal parts, and `outline` is what
+//! they hand to one another.
 
 mod bound;
 mod cut;
 mod grid;
 mod limits;
+mod outline;
 mod plan;
 mod ramp;
 mod search;

@@ -5,7 +5,7 @@
 use super::{
     bound, cut, grid,
     limits::{CostModel, PartLimits, PlanError},
-    search::{Candidate, Problem},
+    outline::{Candidate, Problem},
 };
 use crate::delta::{Delta, Op};
 

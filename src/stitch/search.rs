@@ -10,50 +10,16 @@
 //! - A copy is kept in one piece: a run inside a copy could be copied part by part instead.
 //! - A piece starts less than one longest part behind the start of its copy and ends less than one before its end, as
 //!   otherwise a whole part of the neighbouring run could be copied. So a piece has at most two parts less than
-//!   the copy would need, and of the numbers of parts of a run few matter.
+//!   the copy would need.
+//! - A run has as few parts as the earliest start of the next piece allows.
 //!
 //! The dropped labels keep the pass near linear: a copy of three shortest parts or more parts the problem in two unless
 //! parts are scarce.
 
-use super::ramp::Ramp;
-
-/// A copy that may be kept.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Candidate {
-    /// Where it starts in the new file.
-    pub(super) start: u64,
-    pub(super) len: u64,
-    /// Where it starts in the basis.
-    pub(super) from: u64,
-}
-
-impl Candidate {
-    const fn end(&self) -> u64 {
-        self.start + self.len
-    }
-}
-
-/// What is to be planned. Lengths are in bytes; `max >= 2 * min`, both at most twice `len`.
-#[derive(Debug)]
-pub(super) struct Problem {
-    /// In the order of the new file; each at least `min` long, or at the end of the file.
-    pub(super) candidates: Vec<Candidate>,
-    pub(super) len: u64,
-    pub(super) min: u64,
-    pub(super) max: u64,
-}
-
-impl Problem {
-    /// The shortest piece of a copy: at the end of the file it may be any length.
-    const fn shortest(&self, candidate: &Candidate) -> u64 {
-        if candidate.end() == self.len { 1 } else { self.min }
-    }
-
-    /// The last position where a piece of a copy can start.
-    fn last_start(&self, candidate: &Candidate) -> u64 {
-        (candidate.end() - self.shortest(candidate)).min(candidate.start + (self.max - 1))
-    }
-}
+use super::{
+    outline::{Candidate, Outline, Problem, Stretch},
+    ramp::Ramp,
+};
 
 /// What makes one plan better than another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -91,59 +57,6 @@ impl Goal {
             Self::Priced { .. } => true,
             Self::Limited(most) => parts + left.div_ceil(max) <= most,
         }
-    }
-}
-
-/// A run or a piece of a plan, before it is cut into parts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Stretch {
-    /// Where it starts in the new file.
-    pub(super) offset: u64,
-    pub(super) len: u64,
-    /// Where it starts in the basis, if it is copied.
-    pub(super) from: Option<u64>,
-}
-
-impl Stretch {
-    /// Where it ends in the new file.
-    pub(super) const fn end(&self) -> u64 {
-        self.offset + self.len
-    }
-
-    /// Whether `next`, which follows, is more of the same.
-    pub(super) fn is_continued_by(&self, next: &Self) -> bool {
-        self.from.map(|from| from + self.len) == next.from
-    }
-}
-
-/// A plan before it is cut for parallelism.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Outline {
-    pub(super) stretches: Vec<Stretch>,
-    /// Bytes uploaded.
-    pub(super) uploaded: u64,
-    /// Parts at the longest part length.
-    pub(super) parts: u64,
-}
-
-impl Outline {
-    /// The plan of these stretches.
-    pub(super) fn new(stretches: Vec<Stretch>, max: u64) -> Self {
-        let (uploaded, parts) = Self::cost(&stretches, max);
-        Self { stretches, uploaded, parts }
-    }
-
-    /// Everything uploaded.
-    pub(super) fn upload(len: u64, max: u64) -> Self {
-        Self::new(vec![Stretch { offset: 0, len, from: None }], max)
-    }
-
-    /// The bytes that stretches upload, and their parts.
-    pub(super) fn cost(stretches: &[Stretch], max: u64) -> (u64, u64) {
-        stretches.iter().fold((0, 0), |(uploaded, parts), stretch| {
-            let sent = if stretch.from.is_none() { stretch.len } else { 0 };
-            (uploaded + sent, parts + stretch.len.div_ceil(max))
-        })
     }
 }
 
@@ -276,14 +189,10 @@ impl<'a> Search<'a> {
             if first > last {
                 continue;
             }
-            let fewest = (first - ramp.hi.min(first - min)).div_ceil(max);
-            for run in fewest.. {
-                let Some(ramp) = ramp.upload(first, last, run, min, max) else { break };
+            // One part more would let the piece start later by less than a longest part, which saves it one part at most.
+            let run = (first - ramp.hi.min(first - min)).div_ceil(max);
+            if let Some(ramp) = ramp.upload(first, last, run, min, max) {
                 self.closed.push(Label { ramp, parts: parts + run, node });
-                // A piece that starts later than it has to needs no fewer parts unless the copy is long.
-                if ramp.hi == last || candidate.len <= max {
-                    break;
-                }
             }
         }
         self.closed.retain(|label| goal.allows(label.parts, len - label.ramp.hi, max));

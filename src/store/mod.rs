@@ -54,7 +54,8 @@ pub trait Store: Send + Sync {
     /// Multipart uploads with copied parts, where the store has them.
     fn multipart(&self) -> Option<&dyn MultipartStore>;
 
-    /// Whether the store is known to check conditions on writes and the CRC64NVME of payloads. Where it is not, a caller
+    /// Whether the store is known to check conditions on writes and the CRC64NVME of payloads, as far as the last request
+    /// told; a store that has not been asked anything is not. Where it is not known to, a caller
     /// checks what it can by itself, sends MD5s too, and says in its report what nobody checked.
     fn is_proven(&self) -> bool;
 

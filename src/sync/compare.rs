@@ -71,8 +71,8 @@ async fn signature_of(task: &Task, object: Option<&ObjectInfo>, trusting: bool) 
     if !trusting {
         fetched.signature = Err(NoBasis::Refused("it has turned out to be wrong".to_owned()));
     }
-    if let Err(why @ (NoBasis::Refused(_) | NoBasis::Archived(_))) = &fetched.signature {
-        task.warn(format!("{}; the file is uploaded whole if it has changed", why.reason()));
+    if let Some(warning) = fetched.signature.as_ref().err().and_then(NoBasis::warning) {
+        task.warn(warning);
     }
     if let (Ok(_), Some(class)) = (&fetched.signature, billed_tier(object)) {
         task.warn(format!("the object is in {class}, where the store bills every byte that is copied from it"));

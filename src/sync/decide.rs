@@ -24,8 +24,17 @@ impl NoBasis {
             Self::NewObject => "new object".to_owned(),
             Self::SidecarsOff => "changed, and sidecars are off".to_owned(),
             Self::NoSidecar => "the object has no sidecar yet".to_owned(),
-            Self::Archived(class) => format!("the object is archived ({class}) and cannot be copied from"),
-            Self::Refused(why) => format!("the sidecar is refused: {why}"),
+            Self::Archived(_) => "the object is archived and cannot be copied from".to_owned(),
+            Self::Refused(_) => "its sidecar was refused".to_owned(),
+        }
+    }
+
+    /// For the user at once: what is wrong with what was expected to be there.
+    pub(super) fn warning(&self) -> Option<String> {
+        match self {
+            Self::Archived(class) => Some(format!("the object is in {class}: nothing can be copied from it")),
+            Self::Refused(why) => Some(format!("its sidecar is refused: {why}")),
+            Self::NewObject | Self::SidecarsOff | Self::NoSidecar => None,
         }
     }
 }

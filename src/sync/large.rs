@@ -11,9 +11,10 @@ use super::error::FileError;
 use super::file::Done;
 use super::report::{Action, Verification};
 use super::resume::unfinished;
-use super::sidecars;
+use super::sidecars::write;
 use super::transfer::{Transfer, Transferred};
 use crate::delta::{BlockLen, Signature};
+use crate::sidecar;
 use crate::stitch::{self, Plan};
 use crate::store::{
     Condition, CopySource, ETag, ErrorKind, MultipartStore, ObjectInfo, SourceFile, StoreError, Upload,
@@ -40,13 +41,13 @@ pub(super) async fn sync_large(
     trusting: bool,
 ) -> Result<Done, FileError> {
     let options = &task.context.options;
-    let block_len = options.block_len.unwrap_or_else(|| BlockLen::for_file_len(file.len()));
+    let block_len = block_len_for(task, file.len());
     let Compared { difference, sidecar } = compare(task, file, block_len, object, trusting).await?;
     let work = match (difference, object) {
         (Difference::Unchanged { verification, reason, unsigned }, Some(object)) => {
             if let Some(signature) = unsigned.filter(|_| options.sidecars && !options.dry_run) {
                 let entry = (Some(object.etag.clone()), &signature);
-                sidecars::write(task, &[entry], &still(sidecar.as_ref())).await?;
+                write(task, &[entry], &still(sidecar.as_ref())).await?;
             }
             return Ok(Done::new(Action::Unchanged, reason, verification));
         }
@@ -61,6 +62,21 @@ pub(super) async fn sync_large(
     let reason = work.reason.clone();
     let verification = carry_out(task, multipart, file, object, sidecar, block_len, work).await?;
     Ok(Done::new(action, reason, verification))
+}
+
+/// The block length of the new signature: the user's, unless the file would then have more blocks than a sidecar holds.
+fn block_len_for(task: &Task, len: u64) -> BlockLen {
+    let auto = BlockLen::for_file_len(len);
+    let Some(asked) = task.context.options.block_len else { return auto };
+    if asked.count(len) <= sidecar::MAX_BLOCKS {
+        return asked;
+    }
+    task.warn(format!(
+        "blocks of {} KB are too many for a file of this size, {} KB are used",
+        asked.bytes() >> 10,
+        auto.bytes() >> 10
+    ));
+    auto
 }
 
 /// From what differs to parts.
@@ -160,13 +176,13 @@ async fn stand(
     let expected = expected_etag(&transferred.receipts);
     let mut entries = vec![(expected.clone(), &transferred.signature)];
     entries.extend(old.map(|(etag, signature)| (Some(etag), signature)));
-    let written = sidecars::write(task, &entries, &still(sidecar.as_ref())).await?;
+    let written = write(task, &entries, &still(sidecar.as_ref())).await?;
     let Completed { etag, verification } = complete(task, multipart, upload, transferred, condition).await?;
     let final_already = entries.len() == 1 && expected.as_ref() == Some(&etag);
     if let Some(version) = written.filter(|_| !final_already) {
         let entry = (Some(etag), &transferred.signature);
         // Somebody who writes it now is making the next version, whose sidecar is the better one.
-        match sidecars::write(task, &[entry], &Condition::Unchanged(version)).await {
+        match write(task, &[entry], &Condition::Unchanged(version)).await {
             Err(error) if !error.is_conflict() => return Err(error),
             _ => {}
         }

@@ -38,7 +38,7 @@ pub(super) async fn fetch(task: &Task, object: &ObjectInfo) -> Result<Fetched, F
     };
     // Millions of sums take a moment to prove: not on a thread that serves connections.
     let signature = super::reading::blocking(move || {
-        Ok(sidecar::signature_for(&bytes, &identity).map_err(|refusal| NoBasis::Refused(refusal.to_string())))
+        Ok(sidecar::signature_for(&bytes, &identity).map_err(|refusal| NoBasis::Refused(chain(&refusal))))
     });
     Ok(Fetched { signature: signature.await?, version: Some(version) })
 }
@@ -79,6 +79,12 @@ pub(super) async fn write(
         }
         Err(error) => Err(error),
     }
+}
+
+/// An error and what lies beneath it, on one line.
+fn chain(error: &dyn std::error::Error) -> String {
+    let beneath = std::iter::successors(error.source(), |error| error.source());
+    beneath.fold(error.to_string(), |text, error| format!("{text}: {error}"))
 }
 
 fn key_of(task: &Task) -> Option<ObjectKey> {

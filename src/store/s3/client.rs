@@ -11,7 +11,7 @@ use aws_sdk_s3::config::{
 use thiserror::Error;
 
 use super::S3Store;
-use super::count::RequestCount;
+use super::wire::Wire;
 
 /// Attempts of a request, the first included: with the SDK's jittered back-off (up to 20 s a wait) a store may ask to
 /// slow down for about a minute.
@@ -73,16 +73,15 @@ impl S3Store {
             loader = loader.endpoint_url(url);
         }
         let shared = loader.load().await;
-        let is_aws = shared.endpoint_url().is_none();
-        let requests = RequestCount::default();
+        let wire = Wire::default();
         let mut config = aws_sdk_s3::config::Builder::from(&shared)
             .force_path_style(settings.path_style)
             // Every payload comes with its own CRC64NVME or MD5; what other stores do not know they must not be sent.
             .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
             .response_checksum_validation(ResponseChecksumValidation::WhenRequired)
-            .interceptor(requests.clone());
+            .interceptor(wire.clone());
         if shared.region().is_none() {
-            if is_aws {
+            if shared.endpoint_url().is_none() {
                 return Err(ConnectError::NoRegion(settings.bucket.clone()));
             }
             config = config.region(Region::new(DEFAULT_REGION));
@@ -95,8 +94,7 @@ impl S3Store {
             client: aws_sdk_s3::Client::from_conf(watchful.build()),
             patient: aws_sdk_s3::Client::from_conf(patient.build()),
             bucket: settings.bucket.clone(),
-            is_aws,
-            requests,
+            wire,
         })
     }
 }

@@ -5,12 +5,10 @@
 
 mod body;
 mod client;
-mod count;
 mod error;
 mod multipart;
 mod whole;
-
-use std::collections::BTreeMap;
+mod wire;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
@@ -18,7 +16,7 @@ use base64::prelude::BASE64_STANDARD;
 pub use client::{ConnectError, S3Settings};
 
 use super::ObjectKey;
-use count::RequestCount;
+use wire::Wire;
 
 /// One bucket.
 #[derive(Debug, Clone)]
@@ -28,9 +26,7 @@ pub struct S3Store {
     /// works, and the protection would take that for a dead connection.
     patient: aws_sdk_s3::Client,
     bucket: String,
-    /// Whether this is AWS itself, whose answers to conditions and checksums are known.
-    is_aws: bool,
-    requests: RequestCount,
+    wire: Wire,
 }
 
 impl S3Store {
@@ -41,10 +37,6 @@ impl S3Store {
 
     fn url_of(&self, key: &ObjectKey) -> String {
         format!("s3://{}/{key}", self.bucket)
-    }
-
-    fn request_counts(&self) -> BTreeMap<String, u64> {
-        self.requests.snapshot()
     }
 }
 

@@ -123,7 +123,7 @@ impl Store for S3Store {
     }
 
     fn is_proven(&self) -> bool {
-        self.is_aws
+        self.wire.is_aws()
     }
 
     fn url(&self, key: &ObjectKey) -> String {
@@ -131,7 +131,7 @@ impl Store for S3Store {
     }
 
     fn requests(&self) -> BTreeMap<String, u64> {
-        self.request_counts()
+        self.wire.requests()
     }
 }
 

@@ -11,8 +11,8 @@
 //! use strict_s3::{Fault, FaultAction, Limits, StrictS3};
 //!
 //! # fn main() -> std::io::Result<()> {
-//! let server = StrictS3::builder().bucket("b").limits(Limits::aws()).start()?;
-//! server.put("b", "key", "the old version");
+//! let server = StrictS3::builder().bucket("bucket").limits(Limits::aws()).start()?;
+//! server.put("bucket", "key", "the old version");
 //! server.inject(Fault::next("UploadPart", FaultAction::Status(503, "SlowDown")).nth(3));
 //! println!("{} {} {}", server.endpoint(), server.access_key(), server.secret_key());
 //! // .. run the client ..

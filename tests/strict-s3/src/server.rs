@@ -9,6 +9,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, SystemTime};
 
 use s3s::service::S3ServiceBuilder;
+use s3s::validation::{AwsNameValidation, NameValidation};
 use tokio::sync::oneshot;
 
 use crate::access::{Gate, Keys};
@@ -49,7 +50,7 @@ impl Default for Builder {
 }
 
 impl Builder {
-    /// Creates this bucket at the start; may be called again for more.
+    /// Creates this bucket at the start; may be called again for more. Names have 3 to 63 characters, as on S3.
     pub fn bucket(mut self, name: impl Into<String>) -> Self {
         self.buckets.push(name.into());
         self
@@ -98,6 +99,12 @@ impl Builder {
         };
         let double = Arc::new(Double::new(Spool::new(dir)?, self.limits));
         for bucket in self.buckets {
+            if !AwsNameValidation::new().validate_bucket_name(&bucket) {
+                return Err(io::Error::new(
+                    io::ErrorKind::InvalidInput,
+                    format!("not a bucket name on S3: {bucket:?}"),
+                ));
+            }
             double.state().buckets.insert(bucket, Bucket::new());
         }
         let log = Arc::new(Log::new(self.log.map(std::fs::File::create).transpose()?));

@@ -1,0 +1,81 @@
+//! Watches the requests that leave: how many of which operation, each attempt counted, and whether they go to AWS.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use aws_sdk_s3::config::interceptors::BeforeTransmitInterceptorContextRef;
+use aws_sdk_s3::config::{ConfigBag, Intercept, RuntimeComponents};
+use aws_sdk_s3::error::BoxError;
+use aws_smithy_runtime_api::client::orchestrator::Metadata;
+
+/// What has left so far.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Wire(Arc<Seen>);
+
+#[derive(Debug, Default)]
+struct Seen {
+    requests: Mutex<BTreeMap<String, u64>>,
+    to_aws: AtomicBool,
+}
+
+impl Wire {
+    /// Requests by operation.
+    pub(super) fn requests(&self) -> BTreeMap<String, u64> {
+        self.0.requests.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Whether the last request went to AWS. Read off the request because an endpoint may come from an option, from the
+    /// environment or from a profile, and only the SDK knows which one counts.
+    pub(super) fn is_aws(&self) -> bool {
+        self.0.to_aws.load(Ordering::Relaxed)
+    }
+}
+
+impl Intercept for Wire {
+    fn name(&self) -> &'static str {
+        "Wire"
+    }
+
+    fn read_before_transmit(
+        &self,
+        context: &BeforeTransmitInterceptorContextRef<'_>,
+        _components: &RuntimeComponents,
+        config: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let operation = config.load::<Metadata>().map_or("unknown", Metadata::name).to_owned();
+        *self.0.requests.lock().unwrap_or_else(PoisonError::into_inner).entry(operation).or_default() += 1;
+        self.0.to_aws.store(is_aws(context.request().uri()), Ordering::Relaxed);
+        Ok(())
+    }
+}
+
+/// Whether a URL's host is one of AWS's (AWS general reference, "Amazon S3 endpoints").
+fn is_aws(url: &str) -> bool {
+    let authority = url.split_once("://").map_or("", |(_, rest)| rest).split(['/', '?']).next().unwrap_or_default();
+    let host = authority.split(':').next().unwrap_or_default();
+    [".amazonaws.com", ".amazonaws.com.cn", ".amazonaws.eu"].iter().any(|suffix| host.ends_with(suffix))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn aws_is_known_by_its_hosts() {
+        for url in [
+            "https://bucket.s3.eu-west-1.amazonaws.com/key?x-id=GetObject",
+            "https://s3.cn-north-1.amazonaws.com.cn/bucket/key",
+            "https://bucket.vpce-1.s3.us-east-1.vpce.amazonaws.com/",
+        ] {
+            assert!(is_aws(url), "{url}");
+        }
+        for url in [
+            "http://127.0.0.1:9000/bucket/x.amazonaws.com",
+            "https://amazonaws.com.example.org/",
+            "https://notamazonaws.com/",
+        ] {
+            assert!(!is_aws(url), "{url}");
+        }
+    }
+}

@@ -18,7 +18,7 @@ use hugesync::delta::{self, BlockLen, ReadAt, Scan, ScanOptions, Signature};
 const DEFAULT_MIB: usize = 256;
 /// The shorter part on which `fast_rsync` is timed: it needs a second for 50 MB.
 const FAST_RSYNC_BYTES: usize = 32 << 20;
-const ROUNDS: usize = 5;
+const ROUNDS: usize = 9;
 const SIDECAR_BYTES_PER_BLOCK: u64 = 40;
 
 /// A file read by position, without knowledge of holes.
@@ -77,19 +77,23 @@ fn report(what: &str, bytes: usize, seconds: f64) -> f64 {
     speed
 }
 
-fn noise(seed: u64, len: usize) -> Vec<u8> {
-    let mut bytes = vec![0; len];
-    blake3::Hasher::new().update(&seed.to_le_bytes()).finalize_xof().fill(&mut bytes);
-    bytes
-}
-
+/// A file of bytes that look random, written without holding them.
 struct TempFile(PathBuf);
 
 impl TempFile {
-    fn new(name: &str, bytes: &[u8]) -> io::Result<Self> {
-        let path = std::env::temp_dir().join(format!("hugesync-bench-{}-{name}", std::process::id()));
-        File::create(&path)?.write_all(bytes)?;
+    fn noise(seed: u64, front: &[u8], len: usize) -> io::Result<Self> {
+        let path = std::env::temp_dir().join(format!("hugesync-bench-{}-{seed}-{}", std::process::id(), front.len()));
+        let mut file = File::create(&path)?;
+        file.write_all(front)?;
+        let noise = blake3::Hasher::new().update(&seed.to_le_bytes()).finalize_xof();
+        io::copy(&mut noise.take(len as u64), &mut file)?;
         Ok(Self(path))
+    }
+
+    fn first_bytes(&self, len: usize) -> io::Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        File::open(&self.0)?.take(len as u64).read_to_end(&mut bytes)?;
+        Ok(bytes)
     }
 }
 
@@ -109,20 +113,16 @@ fn speeds(mib: usize) -> io::Result<()> {
     let block_len = BlockLen::for_file_len(len as u64);
     let all = std::thread::available_parallelism()?;
     println!("{mib} MiB, blocks of {} KiB, {all} threads at most\n", block_len.bytes() >> 10);
-    let bytes = noise(1, len);
-    let file = TempFile::new("basis", &bytes)?;
+    let file = TempFile::noise(1, &[], len)?;
     let basis_file = Positional::open(&file.0)?;
-    let mut shifted = noise(3, 1000);
-    shifted.extend_from_slice(&bytes);
-    let shifted_file = TempFile::new("shifted", &shifted)?;
-    let fresh = noise(2, len);
-    let fresh_file = TempFile::new("fresh", &fresh)?;
-    drop((bytes, shifted));
+    let shifted_file = TempFile::noise(1, &[7; 1000], len)?;
+    let fresh_file = TempFile::noise(2, &[], len)?;
 
     let one = NonZeroUsize::MIN;
     let mut counts = vec![one];
     counts.extend((all > one).then_some(all));
     let (basis, _) = delta::sign(&basis_file, block_len, &ScanOptions::threads(all), &go_on).expect("sign");
+    let mut all_new = Vec::new();
     for threads in counts {
         println!("{threads} threads");
         if threads == one {
@@ -149,17 +149,18 @@ fn speeds(mib: usize) -> io::Result<()> {
         let new = Positional::open(&shifted_file.0)?;
         report("  scan, shifted by 1000 bytes", len, seconds(ROUNDS, || scan(&basis, &new, threads)));
         let new = Positional::open(&fresh_file.0)?;
-        let fresh_speed = report("  scan, all new", len, seconds(ROUNDS, || scan(&basis, &new, threads)));
-        let theirs = fast_rsync_speed(&file.0, &fresh, block_len)?;
-        println!("  all new / fast_rsync{:>45.2}", fresh_speed / theirs);
+        let speed = report("  scan, all new", len, seconds(ROUNDS, || scan(&basis, &new, threads)));
+        all_new.push((threads, speed));
     }
-    let sums = seconds(ROUNDS, || delta::sum_range(&fresh[..len.min(8 << 20)], 0, len as u64, block_len));
-    report("sum_range, 8 MiB in memory", len.min(8 << 20), sums);
     if let Some(peak) = peak_memory_mib() {
-        println!(
-            "\npeak memory {peak} MiB, of which {} MiB are the bench's own copies",
-            (len >> 20) + FAST_RSYNC_BYTES * 2 >> 20
-        );
+        println!("peak memory so far {peak} MiB");
+    }
+    let piece = fresh_file.first_bytes(8 << 20)?;
+    let sums = seconds(ROUNDS * 10, || delta::sum_range(&piece, 0, len as u64, block_len));
+    report("sum_range, 8 MiB in memory", piece.len(), sums);
+    let theirs = fast_rsync_speed(&file, &fresh_file, block_len)?;
+    for (threads, speed) in all_new {
+        println!("all new / fast_rsync, {threads} threads {:>40.2}", speed / theirs);
     }
     Ok(())
 }
@@ -170,14 +171,13 @@ fn b3sum(path: &Path, threads: NonZeroUsize) -> io::Result<()> {
     if status.success() { Ok(()) } else { Err(io::Error::other("b3sum failed")) }
 }
 
-fn fast_rsync_speed(basis: &Path, fresh: &[u8], block_len: BlockLen) -> io::Result<f64> {
-    let mut basis_bytes = vec![0; fresh.len().min(FAST_RSYNC_BYTES)];
-    File::open(basis)?.read_exact(&mut basis_bytes)?;
+fn fast_rsync_speed(basis: &TempFile, fresh: &TempFile, block_len: BlockLen) -> io::Result<f64> {
+    let (basis, fresh) = (basis.first_bytes(FAST_RSYNC_BYTES)?, fresh.first_bytes(FAST_RSYNC_BYTES)?);
     let options = fast_rsync::SignatureOptions { block_size: block_len.bytes() as u32, crypto_hash_size: 16 };
-    let signature = fast_rsync::Signature::calculate(&basis_bytes, options);
-    let (index, new) = (signature.index(), &fresh[..basis_bytes.len()]);
-    let time = seconds(2, || fast_rsync::diff(&index, new, io::sink()));
-    Ok(report("  fast_rsync::diff, all new, in memory", new.len(), time))
+    let signature = fast_rsync::Signature::calculate(&basis, options);
+    let index = signature.index();
+    let time = seconds(3, || fast_rsync::diff(&index, &fresh, io::sink()));
+    Ok(report("fast_rsync::diff, all new, in memory", fresh.len(), time))
 }
 
 /// The most memory the process has had, in MiB, where the system tells.

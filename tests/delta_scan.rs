@@ -141,8 +141,8 @@ fn options(threads: usize, segment_len: u64) -> ScanOptions {
     ScanOptions { threads: NonZeroUsize::new(threads).unwrap(), segment_len: Some(segment_len) }
 }
 
-fn scan(basis: &Signature, new: &Vec<u8>, block: usize, options: &ScanOptions) -> Scan {
-    delta::scan(basis, new, block_len(block), options, &|_| ControlFlow::Continue(())).unwrap()
+fn scan(basis: &Signature, new: &[u8], block: usize, options: &ScanOptions) -> Scan {
+    delta::scan(basis, &new, block_len(block), options, &|_| ControlFlow::Continue(())).unwrap()
 }
 
 fn assert_normal_form(delta: &Delta) {
@@ -158,9 +158,9 @@ fn assert_normal_form(delta: &Delta) {
     }
 }
 
-fn applied(delta: &Delta, basis: &Vec<u8>, new: &Vec<u8>) -> Vec<u8> {
+fn applied(delta: &Delta, basis: &[u8], new: &[u8]) -> Vec<u8> {
     let mut out = Vec::new();
-    delta::apply(delta, basis, new, &mut out).unwrap();
+    delta::apply(delta, &basis, &new, &mut out).unwrap();
     out
 }
 
@@ -192,7 +192,7 @@ fn fast_rsync_literal(basis: &[u8], new: &[u8], block: usize) -> u64 {
     }
 }
 
-fn assert_scan(basis: &Vec<u8>, new: &Vec<u8>, threads: usize, segment: u64, new_block: usize) {
+fn assert_scan(basis: &[u8], new: &[u8], threads: usize, segment: u64, new_block: usize) {
     let old = reference::sign(basis, block_len(BLOCK));
     let found = scan(&old, new, new_block, &options(threads, segment));
     assert_normal_form(&found.delta);

@@ -1,6 +1,6 @@
 //! Log lines on stderr, above the bars where there are some.
 
-use std::io::{self, Write};
+use std::io::{self, IsTerminal as _, Write};
 
 use indicatif::MultiProgress;
 use tracing_subscriber::EnvFilter;
@@ -14,11 +14,12 @@ pub(super) fn start(verbose: u8, format: LogFormat, bars: &MultiProgress) {
         EnvFilter::new(match verbose {
             0 | 1 => "warn,aws=error,hyper=error",
             2 => "warn,hugesync=debug",
-            _ => "debug,hugesync=trace",
+            _ => "warn,hugesync=trace",
         })
     });
     let writer = AboveBars(bars.clone());
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer);
+    let colours = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer).with_ansi(colours);
     match format {
         LogFormat::Text => log.with_target(false).init(),
         LogFormat::Json => log.json().init(),

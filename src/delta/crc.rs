@@ -142,7 +142,7 @@ mod tests {
 
     #[test]
     fn combining_agrees_with_crc_fast() {
-        let bytes: Vec<u8> = (0..5000u32).map(|i| (i * i >> 4) as u8).collect();
+        let bytes: Vec<u8> = (0..5000u32).map(|i| ((i * i) >> 4) as u8).collect();
         for cut in [0, 1, 7, 8, 1000, 4096, 4999, 5000] {
             let (a, b) = bytes.split_at(cut);
             let theirs =
@@ -161,7 +161,7 @@ mod tests {
     fn every_range_of_a_file() {
         let block_len = BlockLen::new(1024).unwrap();
         for len in [0, 1, 1023, 1024, 1025, 3 * 1024, 3 * 1024 + 5] {
-            let bytes: Vec<u8> = (0..len as u32).map(|i| (i * i >> 4) as u8).collect();
+            let bytes: Vec<u8> = (0..len as u32).map(|i| ((i * i) >> 4) as u8).collect();
             let blocks: Vec<u64> = bytes.chunks(1024).map(crc64).collect();
             let crcs = BlockCrcs::new(block_len, len as u64, &blocks);
             assert_eq!(crcs.whole(), crc64(&bytes));

@@ -118,7 +118,7 @@ mod tests {
     use super::*;
 
     /// Data in the two runs, and anything but zeros where a hole is read.
-    struct Holey(Vec<Range<u64>>, u64);
+    struct Holey([Range<u64>; 2], u64);
 
     impl ReadAt for Holey {
         fn len(&self) -> u64 {
@@ -140,7 +140,7 @@ mod tests {
 
     #[test]
     fn holes_are_zeros_and_are_not_read() {
-        let file = Holey(vec![10..20, 25..30], 40);
+        let file = Holey([10..20, 25..30], 40);
         let expected: Vec<u8> =
             (0..40).map(|i| if (10..20).contains(&i) || (25..30).contains(&i) { 7 } else { 0 }).collect();
         for start in 0..40 {
@@ -163,7 +163,7 @@ mod tests {
 
     #[test]
     fn a_hole_past_the_end_is_an_error() {
-        let file = Holey(vec![10..20], 40);
+        let file = Holey([10..20, 25..30], 40);
         let mut reader = SparseReader::new(&file);
         reader.read(&mut [9; 10], 30).unwrap();
         assert_eq!(reader.read(&mut [9; 10], 31).unwrap_err().kind(), io::ErrorKind::UnexpectedEof);

@@ -144,7 +144,7 @@ mod tests {
 
     #[test]
     fn every_window_is_tested_once_and_in_order() {
-        let bytes: Vec<u8> = (0..9000u64).map(|i| (i * i >> 5) as u8).collect();
+        let bytes: Vec<u8> = (0..9000u64).map(|i| ((i * i) >> 5) as u8).collect();
         let (window, words) = (1500, filter(0x1000));
         let (prefix, roller) = (Prefix::new(&bytes), Roller::new(1500));
         let rolling = Rolling { bytes: &bytes, prefix: &prefix, roller: &roller, window };
@@ -154,7 +154,7 @@ mod tests {
             [0..1, 0..last + 1, last..last + 1, 7..7 + 3 * 512, 7..8 + 3 * 512, last - 1535..last + 1, 5..5000]
         {
             rolling.hits(starts.clone(), Filter { words: &words }, &mut hits);
-            let passes = |sum: u64| words[(sum >> 52) as usize] >> ((sum >> 46) % 64) & 1 == 1;
+            let passes = |sum: u64| (words[(sum >> 52) as usize] >> ((sum >> 46) % 64)) & 1 == 1;
             let expected: Vec<Hit> = starts
                 .map(|at| Hit { at, weak: weak::sum(&bytes[at..at + window]).0 })
                 .filter(|hit| passes(hit.weak))

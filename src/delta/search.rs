@@ -47,8 +47,13 @@ pub(super) struct Search<'a> {
     starts: Range<usize>,
     /// Claims end here at the latest.
     limit: usize,
-    /// Everything before is covered, or cannot be.
+    /// Everything before is covered, or left to other segments.
     covered: usize,
+    /// Claims start here at the earliest. Less than `covered` at the start of a segment: a match may reach back into the
+    /// segment before, which does not see it.
+    unclaimed: usize,
+    /// The match that does, found before those that reach farther.
+    back: Option<(usize, u32)>,
     /// The block that covers the bytes up to `covered`.
     last: Option<u32>,
     /// Hits that overlap what is covered, ascending.
@@ -59,7 +64,7 @@ pub(super) struct Search<'a> {
 }
 
 impl<'a> Search<'a> {
-    /// A search over windows that start in `starts`, for bytes from `covered` to `limit`.
+    /// A search over windows that start in `starts`, for the bytes of `gap`.
     pub(super) fn new(
         basis: &'a Basis<'a>,
         view: View<'a>,
@@ -77,11 +82,19 @@ impl<'a> Search<'a> {
             starts,
             limit: gap.end,
             covered: gap.start,
+            unclaimed: gap.start,
+            back: None,
             last: None,
             pending: Vec::new(),
             budget,
             claims: Vec::new(),
         }
+    }
+
+    /// Lets claims start as early as windows do.
+    pub(super) fn reaching_back(mut self) -> Self {
+        self.unclaimed = self.starts.start;
+        self
     }
 
     /// The claims that cover all that can be covered, in the order of the new file.
@@ -117,10 +130,23 @@ impl<'a> Search<'a> {
         if hit.at > self.covered {
             self.take(hit);
         } else {
+            self.reach_back(hit);
             if self.pending.len() == MAX_PENDING {
                 self.pending.remove(0);
             }
             self.pending.push(hit);
+        }
+    }
+
+    /// Claims what lies before the gap and in the window of a hit, if that is the first to verify.
+    fn reach_back(&mut self, hit: Hit) {
+        if self.unclaimed == self.covered {
+            return;
+        }
+        if let Some(block) = self.verify(hit) {
+            self.back = Some((hit.at, block));
+            self.push_claim(hit.at, self.covered, block);
+            self.unclaimed = self.covered;
         }
     }
 
@@ -135,7 +161,8 @@ impl<'a> Search<'a> {
 
     /// Claims the window of a hit, if a block verifies, and all that follows on it.
     fn take(&mut self, hit: Hit) -> bool {
-        let mut found = self.verify(hit);
+        let known = self.back.filter(|(at, _)| *at == hit.at).map(|(_, block)| block);
+        let mut found = known.or_else(|| self.verify(hit));
         let any = found.is_some();
         let mut at = hit.at;
         while let Some(block) = found {
@@ -150,7 +177,15 @@ impl<'a> Search<'a> {
     }
 
     fn claim(&mut self, at: usize, block: u32) {
-        let (start, end) = (at.max(self.covered), (at + self.block).min(self.limit));
+        self.push_claim(at, at + self.block, block);
+        self.covered = at + self.block;
+        self.unclaimed = self.covered;
+        self.last = Some(block);
+    }
+
+    /// Claims the part before `end` of a window that equals a block.
+    fn push_claim(&mut self, at: usize, end: usize, block: u32) {
+        let (start, end) = (at.max(self.unclaimed), end.min(self.limit));
         if start < end {
             self.claims.push(Claim {
                 at: self.view.offset + start as u64,
@@ -158,8 +193,6 @@ impl<'a> Search<'a> {
                 from: u64::from(block) * self.block as u64 + (start - at) as u64,
             });
         }
-        self.covered = at + self.block;
-        self.last = Some(block);
     }
 
     /// The block of the basis that a window equals: the one that continues the match before, if that is one, else one

@@ -62,6 +62,11 @@ impl<'a> Task<'a> {
         self.block().min(self.new_block)
     }
 
+    /// Whether there are windows in the new file and full blocks in the basis.
+    fn searchable(&self) -> bool {
+        self.basis.len().min(self.len) >= self.block()
+    }
+
     /// Whether one leaf is all there is, so that its sum is the hash of the file.
     fn one_leaf(&self) -> bool {
         self.len <= self.leaf()
@@ -75,6 +80,8 @@ pub(super) struct Worker<'a> {
     /// The segment, with room for a basis block before it and one behind it.
     buffer: Vec<u8>,
     hits: Hits,
+    /// How many bytes may still be hashed in vain in this segment.
+    budget: u64,
 }
 
 /// Sums of the leaves of one segment.
@@ -92,7 +99,7 @@ impl<'a> Worker<'a> {
     pub(super) fn new(task: &'a Task<'a>) -> Self {
         let size = task.segment.min(task.len) + 2 * task.block();
         let buffer = vec![0; size as usize];
-        Self { task, reader: SparseReader::new(task.new), buffer, hits: Hits::default() }
+        Self { task, reader: SparseReader::new(task.new), buffer, hits: Hits::default(), budget: 0 }
     }
 
     pub(super) fn run(&mut self, segment: u64) -> Result<SegmentSums, ScanError> {
@@ -174,13 +181,12 @@ impl<'a> Worker<'a> {
             return Ok(());
         };
         let (task, block) = (self.task, self.task.block());
-        let searchable = task.basis.len() >= block && task.len >= block;
         let mut readable = range.clone();
-        if searchable && gaps[0].start == range.start && range.start > 0 {
+        if task.searchable() && gaps[0].start == range.start && range.start > 0 {
             readable.start -= block;
             self.read(range.start, readable.start..range.start)?;
         }
-        if searchable && last.end == range.end && range.end < task.len {
+        if task.searchable() && last.end == range.end && range.end < task.len {
             let behind = range.end..task.len.min(range.end + block);
             self.read(range.start, behind.clone())?;
             if self.same(behind.clone(), &[], range.start) {
@@ -188,26 +194,17 @@ impl<'a> Worker<'a> {
             }
         }
         // What a whole segment costs to hash, once more.
-        let mut budget = task.segment;
+        self.budget = task.segment;
         for gap in gaps {
-            self.search_gap(range, gap, &readable, leaves, claims, &mut budget, searchable);
+            claims.extend(self.search_gap(range, gap, &readable, leaves));
         }
         Ok(())
     }
 
-    #[allow(clippy::too_many_arguments)]
-    fn search_gap(
-        &mut self,
-        range: &Range<u64>,
-        gap: &Gap,
-        readable: &Range<u64>,
-        leaves: &mut Leaves,
-        claims: &mut Vec<Claim>,
-        budget: &mut u64,
-        searchable: bool,
-    ) {
+    /// Sums the leaves of a gap and finds what it can of it in the basis, in bytes that lie in `readable`.
+    fn search_gap(&mut self, range: &Range<u64>, gap: &Gap, readable: &Range<u64>, leaves: &mut Leaves) -> Vec<Claim> {
         let (task, block) = (self.task, self.task.block());
-        let mut hits = std::mem::take(&mut self.hits);
+        let (mut hits, mut budget) = (std::mem::take(&mut self.hits), self.budget);
         // All windows that touch the gap and lie within what is readable.
         let offset = gap.start.saturating_sub(block).max(readable.start);
         let end = readable.end.min(gap.end + block - 1);
@@ -220,18 +217,20 @@ impl<'a> Worker<'a> {
             let weak = until.wrapping_sub(before.wrapping_mul(weak::power((to - from) as u64)));
             leaves.weak[((at - range.start) / leaf) as usize] = Some(WeakSum(weak));
         }
+        let mut claims = Vec::new();
         let window = block as usize;
-        if searchable && view.bytes.len() >= window {
+        if task.searchable() && view.bytes.len() >= window {
             let index = task.index.get_or_init(|| Index::new(task.basis));
             let basis = Basis { signature: task.basis, index, roller: &task.roller };
-            let first = if gap.start > offset { (gap.start + 1).saturating_sub(block + offset) as usize } else { 0 };
-            let starts = first..view.bytes.len() - window + 1;
-            // At the segment's start, what the windows cover before it may be a gap of the segment before.
-            let from = if gap.start == range.start { first } else { (gap.start - offset) as usize };
-            let limit = (gap.end - offset) as usize;
-            claims.extend(Search::new(&basis, view, &prefix, starts, from..limit, budget).run(&mut hits));
+            let at = (gap.start - offset) as usize;
+            let starts = (at + 1).saturating_sub(window)..view.bytes.len() - window + 1;
+            let gap_in_view = at..(gap.end - offset) as usize;
+            let search = Search::new(&basis, view, &prefix, starts, gap_in_view, &mut budget);
+            let search = if gap.start == range.start { search.reaching_back() } else { search };
+            claims = search.run(&mut hits);
         }
-        self.hits = hits;
+        (self.hits, self.budget) = (hits, budget);
+        claims
     }
 
     /// The new signature's blocks out of the leaves.

@@ -79,7 +79,7 @@ mod tests {
 
     #[test]
     fn block_values_merge_to_the_hash_of_the_file() {
-        let bytes: Vec<u8> = (0..70_000u64).map(|i| (i * i >> 7) as u8).collect();
+        let bytes: Vec<u8> = (0..70_000u64).map(|i| ((i * i) >> 7) as u8).collect();
         for block in [1024, 4096, 65536, 131_072] {
             for len in [0, 1, 1023, 1024, 1025, 2048, 3 * 1024 + 1, 4096, 8191, 8192, 8193, 65536, 65537, 70_000] {
                 let bytes = &bytes[..len];
@@ -90,7 +90,7 @@ mod tests {
 
     #[test]
     fn small_values_merge_to_values_of_longer_blocks() {
-        let bytes: Vec<u8> = (0..9_000u32).map(|i| (i * i >> 5) as u8).collect();
+        let bytes: Vec<u8> = (0..9_000u32).map(|i| ((i * i) >> 5) as u8).collect();
         let small: Vec<StrongSum> = blocks(&bytes, 1024).iter().map(|b| b.strong).collect();
         let long: Vec<StrongSum> = blocks(&bytes, 4096).iter().map(|b| b.strong).collect();
         let merged: Vec<StrongSum> = small.chunks(4).map(|values| merge(values, false)).collect();

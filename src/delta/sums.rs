@@ -134,7 +134,7 @@ mod tests {
     use super::*;
 
     fn bytes(len: usize) -> Vec<u8> {
-        (0..len as u64).map(|i| (i * i >> 5) as u8).collect()
+        (0..len as u64).map(|i| ((i * i) >> 5) as u8).collect()
     }
 
     #[test]

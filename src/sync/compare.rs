@@ -10,7 +10,7 @@ use super::reading::blocking;
 use super::report::Verification;
 use super::sidecars::{self, Fetched};
 use crate::delta::{BlockCrcs, BlockLen, Delta, ScanOptions, Signature, scan, sign};
-use crate::store::{ETag, ObjectInfo, SourceFile, StorageTier};
+use crate::store::{Condition, ObjectInfo, SourceFile, StorageTier};
 
 /// The sums of the local file, where it has been read already.
 pub(super) struct Known {
@@ -36,8 +36,8 @@ pub(super) enum Difference {
 /// A file compared with what the store has.
 pub(super) struct Compared {
     pub(super) difference: Difference,
-    /// The version of the sidecar that was read.
-    pub(super) sidecar: Option<ETag>,
+    /// When the sidecar may be written.
+    pub(super) write_sidecar_if: Condition,
 }
 
 /// Compares a file with `object`. `trusting` is whether a sidecar is to be believed at all: not after one has turned out
@@ -49,21 +49,22 @@ pub(super) async fn compare(
     object: Option<&ObjectInfo>,
     trusting: bool,
 ) -> Result<Compared, FileError> {
-    let Fetched { signature, version } = signature_of(task, object, trusting).await?;
+    let Fetched { signature, write_if } = signature_of(task, object, trusting).await?;
     let difference = match (comparison(file.len(), object, signature.is_ok()), signature) {
         (Comparison::Scan, Ok(basis)) => scanned(task, file, block_len, basis).await?,
         (Comparison::Checksum, Err(why)) => summed(task, file, block_len, object, why).await?,
         (_, signature) => Difference::Whole { known: None, why: signature.err().unwrap_or(NoBasis::NewObject) },
     };
-    Ok(Compared { difference, sidecar: version })
+    Ok(Compared { difference, write_sidecar_if: write_if })
 }
 
 async fn signature_of(task: &Task, object: Option<&ObjectInfo>, trusting: bool) -> Result<Fetched, FileError> {
-    let none = |why| Ok(Fetched { signature: Err(why), version: None });
-    let Some(object) = object else { return none(NoBasis::NewObject) };
+    let none = |why, write_if| Ok(Fetched { signature: Err(why), write_if });
     if !task.context.options.sidecars {
-        return none(NoBasis::SidecarsOff);
+        let why = if object.is_some() { NoBasis::SidecarsOff } else { NoBasis::NewObject };
+        return none(why, Condition::Always);
     }
+    let Some(object) = object else { return none(NoBasis::NewObject, sidecars::as_it_stands(task).await?) };
     let mut fetched = sidecars::fetch(task, object).await?;
     if let StorageTier::Archived(class) = &object.tier {
         fetched.signature = Err(NoBasis::Archived(class.clone()));

@@ -40,7 +40,7 @@ pub(super) async fn complete(
     if !store.is_proven() && !holds(task, &task.key, condition).await? {
         return Err(FileError::Conflict { url: task.url(), attempts: 1 });
     }
-    let receipt = match multipart.complete(upload, parts, whole, condition).await {
+    let mut receipt = match multipart.complete(upload, parts, whole, condition).await {
         Ok(receipt) => receipt,
         Err(error) => match error.kind {
             // The answer was lost and a retry found the upload gone, or no answer came at all: is it there?
@@ -59,16 +59,17 @@ pub(super) async fn complete(
             _ => return Err(error.into()),
         },
     };
-    let verification = if upload.checksummed {
-        match receipt.crc64nvme {
-            Some(crc) if crc == whole.crc64nvme => Verification::Crc64nvme,
-            Some(_) => return Err(not_equal(task)),
-            None => match store.head(&task.key).await?.and_then(|object| object.crc64nvme) {
-                Some(crc) if crc == whole.crc64nvme => Verification::Crc64nvme,
-                Some(_) => return Err(not_equal(task)),
-                None => Verification::None,
-            },
+    // Some stores say nothing of the object here (Ceph 16 answers with an empty ETag) and everything to HEAD.
+    if receipt.etag.as_str().is_empty() || (upload.checksummed && receipt.crc64nvme.is_none()) {
+        if let Some(object) = store.head(&task.key).await? {
+            receipt = PartReceipt { etag: object.etag, crc64nvme: object.crc64nvme };
         }
+    }
+    let verification = if upload.checksummed && receipt.crc64nvme.is_some() {
+        if receipt.crc64nvme != Some(whole.crc64nvme) {
+            return Err(not_equal(task));
+        }
+        Verification::Crc64nvme
     } else if transferred.md5s_equal && expected_etag(parts).as_ref() == Some(&receipt.etag) {
         Verification::PartMd5
     } else {

@@ -42,12 +42,12 @@ pub(super) async fn sync_large(
 ) -> Result<Done, FileError> {
     let options = &task.context.options;
     let block_len = block_len_for(task, file.len());
-    let Compared { difference, sidecar } = compare(task, file, block_len, object, trusting).await?;
+    let Compared { difference, write_sidecar_if } = compare(task, file, block_len, object, trusting).await?;
     let work = match (difference, object) {
         (Difference::Unchanged { verification, reason, unsigned }, Some(object)) => {
             if let Some(signature) = unsigned.filter(|_| options.sidecars && !options.dry_run) {
                 let entry = (Some(object.etag.clone()), &signature);
-                write(task, &[entry], &still(sidecar.as_ref())).await?;
+                write(task, &[entry], &write_sidecar_if).await?;
             }
             return Ok(Done::new(Action::Unchanged, reason, verification));
         }
@@ -60,7 +60,7 @@ pub(super) async fn sync_large(
         return Ok(Done::new(action, work.reason, Verification::None));
     }
     let reason = work.reason.clone();
-    let verification = carry_out(task, multipart, file, object, sidecar, block_len, work).await?;
+    let verification = carry_out(task, multipart, file, object, &write_sidecar_if, block_len, work).await?;
     Ok(Done::new(action, reason, verification))
 }
 
@@ -112,7 +112,7 @@ async fn carry_out(
     multipart: &dyn MultipartStore,
     file: &Arc<dyn SourceFile>,
     object: Option<&ObjectInfo>,
-    sidecar: Option<ETag>,
+    write_sidecar_if: &Condition,
     block_len: BlockLen,
     work: Work,
 ) -> Result<Verification, FileError> {
@@ -146,7 +146,7 @@ async fn carry_out(
             return Err(FileError::Changed);
         }
         let old = old.as_ref().zip(object).map(|(signature, object)| (object.etag.clone(), signature));
-        stand(task, multipart, &upload, &transferred, &Condition::still(object), sidecar, old).await
+        stand(task, multipart, &upload, &transferred, &Condition::still(object), write_sidecar_if, old).await
     };
     let result = tokio::select! {
         biased;
@@ -167,7 +167,7 @@ async fn stand(
     upload: &Upload,
     transferred: &Transferred,
     condition: &Condition,
-    sidecar: Option<ETag>,
+    write_sidecar_if: &Condition,
     old: Option<(ETag, &Signature)>,
 ) -> Result<Verification, FileError> {
     if !task.context.options.sidecars {
@@ -176,7 +176,7 @@ async fn stand(
     let expected = expected_etag(&transferred.receipts);
     let mut entries = vec![(expected.clone(), &transferred.signature)];
     entries.extend(old.map(|(etag, signature)| (Some(etag), signature)));
-    let written = write(task, &entries, &still(sidecar.as_ref())).await?;
+    let written = write(task, &entries, write_sidecar_if).await?;
     let Completed { etag, verification } = complete(task, multipart, upload, transferred, condition).await?;
     let final_already = entries.len() == 1 && expected.as_ref() == Some(&etag);
     if let Some(version) = written.filter(|_| !final_already) {
@@ -209,9 +209,4 @@ async fn give_up(task: &Task, multipart: &dyn MultipartStore, upload: &Upload, s
         Ok(Err(error)) => task.warn(format!("the unfinished upload is left behind: {error}")),
         Err(_) => task.warn("the unfinished upload is left behind: the store did not answer in time".to_owned()),
     }
-}
-
-/// The condition that a sidecar is still the version that was read, absence included.
-fn still(version: Option<&ETag>) -> Condition {
-    version.map_or(Condition::Absent, |etag| Condition::Unchanged(etag.clone()))
 }

@@ -109,7 +109,9 @@ fn reserve_sidecar_names(listing: &mut Listing) {
 fn skip(context: &Context, prefix: &str, path: &PathBuf, why: &Skipped) -> FileReport {
     let path = path.display().to_string();
     let text = why.to_string();
-    context.observer.observe(&Event::Warning { path: &path, text: &text });
+    if !why.is_failure() {
+        context.observer.observe(&Event::Warning { path: &path, text: &text });
+    }
     let mut report = FileReport::new(path, prefix.to_owned(), 0);
     if why.is_failure() {
         report.error = Some(ErrorReport { message: text, hint: None });

@@ -12,20 +12,20 @@ use crate::store::{Attributes, Condition, ETag, ErrorKind, ObjectInfo, ObjectKey
 pub(super) struct Fetched {
     /// The signature of the object, or why there is none that can be used.
     pub(super) signature: Result<Signature, NoBasis>,
-    /// The version of the sidecar that was read, so that nobody else's is overwritten unseen.
-    pub(super) version: Option<ETag>,
+    /// When the sidecar may be written, so that nobody else's is overwritten unseen.
+    pub(super) write_if: Condition,
 }
 
 /// Reads the sidecar of `object`. Whatever is wrong with it costs a bigger upload and nothing else.
 pub(super) async fn fetch(task: &Task, object: &ObjectInfo) -> Result<Fetched, FileError> {
-    let none = |why| Fetched { signature: Err(why), version: None };
-    let Some(key) = key_of(task) else { return Ok(none(NoBasis::NoSidecar)) };
+    let none = |why, write_if| Fetched { signature: Err(why), write_if };
+    let Some(key) = key_of(task) else { return Ok(none(NoBasis::NoSidecar, Condition::Always)) };
     let (bytes, version) = match task.context.store.get(&key, sidecar::max_encoded_len(object.len)).await {
         Ok(Some(found)) => found,
-        Ok(None) => return Ok(none(NoBasis::NoSidecar)),
+        Ok(None) => return Ok(none(NoBasis::NoSidecar, Condition::Absent)),
         Err(error) => match error.kind {
             ErrorKind::TooLarge | ErrorKind::AccessDenied | ErrorKind::Archived => {
-                return Ok(none(NoBasis::Refused(error.to_string())));
+                return Ok(none(NoBasis::Refused(error.to_string()), as_it_stands(task).await?));
             }
             _ => return Err(error.into()),
         },
@@ -40,7 +40,18 @@ pub(super) async fn fetch(task: &Task, object: &ObjectInfo) -> Result<Fetched, F
     let signature = super::reading::blocking(move || {
         Ok(sidecar::signature_for(&bytes, &identity).map_err(|refusal| NoBasis::Refused(chain(&refusal))))
     });
-    Ok(Fetched { signature: signature.await?, version: Some(version) })
+    Ok(Fetched { signature: signature.await?, write_if: Condition::Unchanged(version) })
+}
+
+/// The condition that a sidecar which is not read stays what it is: one can lie where no object does any more.
+pub(super) async fn as_it_stands(task: &Task) -> Result<Condition, FileError> {
+    let Some(key) = key_of(task) else { return Ok(Condition::Always) };
+    match task.context.store.head(&key).await {
+        Ok(sidecar) => Ok(Condition::still(sidecar.as_ref())),
+        // Whoever may not look may still write.
+        Err(error) if error.kind == ErrorKind::AccessDenied => Ok(Condition::Always),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// Writes the sidecar of the file's object, if what lies there still is what `condition` says. `None` where it cannot be

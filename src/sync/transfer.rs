@@ -49,6 +49,7 @@ pub(super) struct Transferred {
 struct State {
     builder: Option<Mutex<SignatureBuilder>>,
     md5s_equal: AtomicBool,
+    copies_refused: AtomicBool,
 }
 
 impl Transfer<'_> {
@@ -59,6 +60,7 @@ impl Transfer<'_> {
         let state = State {
             builder: self.known.is_none().then(|| Mutex::new(SignatureBuilder::new(self.block_len, len))),
             md5s_equal: AtomicBool::new(!self.upload.checksummed),
+            copies_refused: AtomicBool::new(false),
         };
         let numbered = (1u32..).zip(self.plan.parts().iter().copied());
         let (uploads, copies): (Vec<_>, Vec<_>) = numbered.partition(|(_, part)| part.is_upload());
@@ -127,7 +129,9 @@ impl Transfer<'_> {
             Ok(receipt) => receipt,
             Err(error) if error.kind == ErrorKind::Unsupported => {
                 drop(turn);
-                self.task.warn(format!("the store does not copy this range, it is uploaded instead: {error}"));
+                if !state.copies_refused.swap(true, Ordering::Relaxed) {
+                    self.task.warn(format!("the store does not copy every range, some are uploaded instead: {error}"));
+                }
                 return self.upload_part(state, number, part).await;
             }
             Err(error) => return Err(error.into()),

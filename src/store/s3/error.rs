@@ -12,12 +12,13 @@ use crate::store::{ErrorKind, StoreError};
 /// An SDK error as a store error: `operation` on `target`.
 pub(super) fn meaning<E>(operation: &'static str, target: String, error: SdkError<E, HttpResponse>) -> StoreError
 where
-    E: ProvideErrorMetadata + StdError + Send + Sync + 'static,
+    E: ProvideErrorMetadata + StdError + 'static,
 {
     let (kind, message) = match &error {
         SdkError::ServiceError(answer) => service_error(answer.err(), answer.raw()),
         SdkError::ResponseError(answer) => {
-            (ErrorKind::Network, format!("the answer broke off (HTTP {})", answer.raw().status().as_u16()))
+            let status = answer.raw().status().as_u16();
+            (ErrorKind::Network, format!("the answer (HTTP {status}) cannot be read: {}", chain(&error)))
         }
         SdkError::TimeoutError(_) => (ErrorKind::Network, "no answer in time".to_owned()),
         SdkError::DispatchFailure(failure) => no_answer(failure.as_connector_error()),
@@ -26,11 +27,14 @@ where
     StoreError { kind, operation, target, message, source: None }
 }
 
-fn service_error<E: ProvideErrorMetadata>(error: &E, answer: &HttpResponse) -> (ErrorKind, String) {
+fn service_error<E: ProvideErrorMetadata + StdError + 'static>(error: &E, answer: &HttpResponse) -> (ErrorKind, String) {
     let status = answer.status().as_u16();
     let code = error.code().unwrap_or_default();
     let kind = kind_of(code, status);
     let mut message = match (code, error.message()) {
+        ("", _) if (200..300).contains(&status) => {
+            format!("the answer (HTTP {status}) cannot be read: {}", chain(error))
+        }
         ("", _) => format!("HTTP {status}"),
         (code, None | Some("")) => format!("{code} (HTTP {status})"),
         (code, Some(text)) => format!("{code}: {}", text.trim_end_matches('.')),

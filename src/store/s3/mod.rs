@@ -51,9 +51,20 @@ fn crc_from_header(header: Option<&str>) -> Option<u64> {
     Some(u64::from_be_bytes(bytes.try_into().ok()?))
 }
 
+/// A key in a listing that was asked for with `encoding-type=url`: percent-encoded, a space as `+`.
+fn url_decoded(key: &str) -> String {
+    let spaced = key.replace('+', " ");
+    percent_encoding::percent_decode_str(&spaced).decode_utf8_lossy().into_owned()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn listed_keys_are_decoded() {
+        assert_eq!(url_decoded("a+b%2Bc/%C3%A9%0A%01%2541"), "a b+c/é\n\u{1}%41");
+    }
 
     #[test]
     fn a_checksum_survives_its_header() {

@@ -3,14 +3,14 @@
 use std::ops::Range;
 
 use async_trait::async_trait;
-use aws_sdk_s3::types::{ChecksumAlgorithm, ChecksumType, CompletedMultipartUpload, CompletedPart};
+use aws_sdk_s3::types::{ChecksumAlgorithm, ChecksumType, CompletedMultipartUpload, CompletedPart, EncodingType};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::error::meaning;
 use super::whole::condition_headers;
-use super::{S3Store, body, crc_from_header, crc_to_header};
+use super::{S3Store, body, crc_from_header, crc_to_header, url_decoded};
 use crate::stitch::{CostModel, PartLimits};
 use crate::store::{
     Attributes, Condition, CopySource, ETag, ErrorKind, ListedPart, MultipartStore, ObjectKey, PartReceipt, Payload,
@@ -107,6 +107,11 @@ impl MultipartStore for S3Store {
             .copy_source(from)
             .copy_source_if_match(source.etag.quoted())
             .copy_source_range(format!("bytes={}-{}", range.start, range.end - 1))
+            .customize()
+            // A PUT without a body: Ceph 16 answers 411 where the length is not said.
+            .mutate_request(|request| {
+                request.headers_mut().insert("content-length", "0");
+            })
             .send()
             .await
             .map_err(|error| {
@@ -185,12 +190,13 @@ impl MultipartStore for S3Store {
                 .list_multipart_uploads()
                 .bucket(&self.bucket)
                 .prefix(key.as_str())
+                .encoding_type(EncodingType::Url)
                 .set_key_marker(key_marker)
                 .set_upload_id_marker(id_marker)
                 .send()
                 .await
                 .map_err(|error| meaning("ListMultipartUploads", self.url_of(key), error))?;
-            let of_key = page.uploads().iter().filter(|upload| upload.key() == Some(key.as_str()));
+            let of_key = page.uploads().iter().filter(|upload| upload.key().is_some_and(|found| url_decoded(found) == key.as_str()));
             uploads.extend(of_key.filter_map(|upload| {
                 Some(Upload {
                     key: key.clone(),
@@ -201,11 +207,12 @@ impl MultipartStore for S3Store {
                 })
             }));
             // Sorted by key: behind the key itself come only longer ones.
-            let beyond = page.next_key_marker().is_none_or(|marker| marker > key.as_str());
+            let next = page.next_key_marker().map(url_decoded);
+            let beyond = next.as_deref().is_none_or(|next| next > key.as_str());
             if page.is_truncated() != Some(true) || beyond {
                 return Ok(uploads);
             }
-            key_marker = page.next_key_marker().map(str::to_owned);
+            key_marker = next;
             id_marker = page.next_upload_id_marker().map(str::to_owned);
         }
     }

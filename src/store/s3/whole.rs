@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
-use aws_sdk_s3::types::{ChecksumMode, ChecksumType};
+use aws_sdk_s3::types::{ChecksumMode, ChecksumType, EncodingType};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 
 use super::error::meaning;
-use super::{S3Store, body, crc_from_header, crc_to_header};
+use super::{S3Store, body, crc_from_header, crc_to_header, url_decoded};
 use crate::store::{
     Attributes, Condition, ETag, ErrorKind, ListEntry, ListPage, MultipartStore, ObjectInfo, ObjectKey, PartReceipt,
     Payload, StorageTier, Store, StoreError,
@@ -101,13 +101,15 @@ impl Store for S3Store {
             .list_objects_v2()
             .bucket(&self.bucket)
             .prefix(prefix)
+            // Keys may hold characters that XML cannot.
+            .encoding_type(EncodingType::Url)
             .set_continuation_token(page.map(str::to_owned))
             .send()
             .await
             .map_err(|error| meaning("ListObjectsV2", format!("s3://{}/{prefix}", self.bucket), error))?;
         let entries = answer.contents().iter().filter_map(|object| {
             Some(ListEntry {
-                key: object.key()?.to_owned(),
+                key: url_decoded(object.key()?),
                 len: u64::try_from(object.size()?).ok()?,
                 etag: ETag::new(object.e_tag()?),
             })

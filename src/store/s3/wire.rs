@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use aws_sdk_s3::config::interceptors::BeforeTransmitInterceptorContextRef;
+use aws_sdk_s3::config::interceptors::{BeforeTransmitInterceptorContextRef, FinalizerInterceptorContextRef};
 use aws_sdk_s3::config::{ConfigBag, Intercept, RuntimeComponents};
 use aws_sdk_s3::error::BoxError;
 use aws_smithy_runtime_api::client::orchestrator::Metadata;
@@ -46,6 +46,21 @@ impl Intercept for Wire {
         let operation = config.load::<Metadata>().map_or("unknown", Metadata::name).to_owned();
         *self.0.requests.lock().unwrap_or_else(PoisonError::into_inner).entry(operation).or_default() += 1;
         self.0.to_aws.store(is_aws(context.request().uri()), Ordering::Relaxed);
+        Ok(())
+    }
+
+    fn read_after_attempt(
+        &self,
+        context: &FinalizerInterceptorContextRef<'_>,
+        _components: &RuntimeComponents,
+        config: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let operation = config.load::<Metadata>().map_or("unknown", Metadata::name);
+        // Headers are left out: they hold the signature.
+        let (method, url) = context.request().map_or(("", ""), |request| (request.method(), request.uri()));
+        let status = context.response().map(|answer| answer.status().as_u16());
+        let id = context.response().and_then(|answer| answer.headers().get("x-amz-request-id"));
+        tracing::trace!(operation, method, url, status, id, "request");
         Ok(())
     }
 }

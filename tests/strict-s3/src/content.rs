@@ -28,12 +28,13 @@ const FRAMES_IN_FLIGHT: usize = 16;
 #[derive(Debug)]
 enum Blob {
     Memory(Bytes),
-    File(PathBuf),
+    /// With the number in its name, which is never given again.
+    File(PathBuf, u64),
 }
 
 impl Drop for Blob {
     fn drop(&mut self) {
-        if let Self::File(path) = self {
+        if let Self::File(path, _) = self {
             // Best effort: the whole directory goes away with the server.
             let _ = std::fs::remove_file(path);
         }
@@ -52,7 +53,7 @@ impl Extent {
     /// Calls `each` with its bytes in order, in pieces.
     fn for_each(&self, each: &mut impl FnMut(Bytes) -> io::Result<()>) -> io::Result<()> {
         let path = match &*self.blob {
-            Blob::File(path) => path,
+            Blob::File(path, _) => path,
             Blob::Memory(bytes) => {
                 let start = usize::try_from(self.offset).map_err(io::Error::other)?;
                 let end = start + usize::try_from(self.len).map_err(io::Error::other)?;
@@ -82,6 +83,14 @@ pub(crate) struct Content {
 impl Content {
     pub(crate) fn len(&self) -> u64 {
         self.len
+    }
+
+    /// Names its bytes where they are one range of one file: the file's number, offset, length.
+    pub(crate) fn identity(&self) -> Option<(u64, u64, u64)> {
+        match (self.extents.as_slice(), self.extents.first()?.blob.as_ref()) {
+            ([only], Blob::File(_, number)) => Some((*number, only.offset, only.len)),
+            _ => None,
+        }
     }
 
     fn push(&mut self, extent: Extent) {
@@ -207,9 +216,10 @@ impl Spool {
     }
 
     fn create(&self) -> io::Result<(File, Arc<Blob>)> {
-        let path = self.dir.join(format!("{:08}.blob", self.next.fetch_add(1, Ordering::Relaxed)));
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        let path = self.dir.join(format!("{number:08}.blob"));
         let file = File::create(&path)?;
-        Ok((file, Arc::new(Blob::File(path))))
+        Ok((file, Arc::new(Blob::File(path, number))))
     }
 
     /// Stores bytes that are already in memory.

@@ -23,6 +23,7 @@ use tokio::time::Sleep;
 
 use crate::fault::FaultAction;
 use crate::record::{Exchange, Log};
+use crate::state::random_hex;
 
 /// Bytes hyper may hold of one connection; more of them mean fewer, larger reads of a body.
 const BUFFER: usize = 1 << 20;
@@ -93,8 +94,7 @@ impl Front {
         if exchange.fault.get() == Some(&FaultAction::EtagLie) {
             answer = lie(answer).await;
         }
-        let id = format!("{:016X}", Arc::as_ptr(&exchange) as usize);
-        if let Ok(id) = HeaderValue::try_from(id) {
+        if let Ok(id) = HeaderValue::try_from(random_hex(8).to_ascii_uppercase()) {
             answer.headers_mut().insert("x-amz-request-id", id);
         }
         exchange.answered(answer.status().as_u16());
@@ -310,8 +310,9 @@ impl AsyncRead for Socket {
 
 impl AsyncWrite for Socket {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
+        let offered = self.offer(data.len());
         let polled = Pin::new(&mut self.stream).poll_write(cx, data);
-        self.count(&polled);
+        self.settle(offered, &polled);
         polled
     }
 
@@ -320,8 +321,9 @@ impl AsyncWrite for Socket {
         cx: &mut Context<'_>,
         data: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        let offered = self.offer(data.iter().map(|slice| slice.len()).sum());
         let polled = Pin::new(&mut self.stream).poll_write_vectored(cx, data);
-        self.count(&polled);
+        self.settle(offered, &polled);
         polled
     }
 
@@ -342,10 +344,16 @@ impl AsyncWrite for Socket {
 }
 
 impl Socket {
-    fn count(&self, polled: &Poll<io::Result<usize>>) {
-        if let Poll::Ready(Ok(written)) = polled {
-            self.log.wire_out.fetch_add(*written as u64, Relaxed);
-        }
+    /// Counts before writing: a client that has an answer must find it counted.
+    fn offer(&self, len: usize) -> u64 {
+        self.log.wire_out.fetch_add(len as u64, Relaxed);
+        len as u64
+    }
+
+    /// Takes back what was not written after all.
+    fn settle(&self, offered: u64, polled: &Poll<io::Result<usize>>) {
+        let written = if let Poll::Ready(Ok(written)) = polled { *written as u64 } else { 0 };
+        self.log.wire_out.fetch_sub(offered - written, Relaxed);
     }
 }
 

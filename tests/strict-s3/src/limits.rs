@@ -40,7 +40,7 @@ pub struct Limits {
     pub complete_conditions: Conditions,
     /// `If-Match` on DeleteObject.
     pub delete_conditions: Conditions,
-    /// UploadPartCopy answers with the part's checksum when the upload has an algorithm.
+    /// UploadPartCopy and ListParts give the checksums of copied parts when the upload has an algorithm.
     pub copied_part_checksums: bool,
     /// UploadPartCopy works at all in an upload that was created with a checksum algorithm (not on MinIO).
     pub copy_into_checksummed: bool,

@@ -146,6 +146,8 @@ pub(crate) struct Log {
     exchanges: Mutex<Vec<Arc<Exchange>>>,
     pub(crate) wire_in: AtomicU64,
     pub(crate) wire_out: AtomicU64,
+    /// Both as they were at the last clear; connections count on without noticing one.
+    wire_before: (AtomicU64, AtomicU64),
     file: Option<Mutex<std::fs::File>>,
 }
 
@@ -165,13 +167,13 @@ impl Log {
 
     pub(crate) fn clear(&self) {
         self.exchanges.lock().unwrap_or_else(PoisonError::into_inner).clear();
-        self.wire_in.store(0, Relaxed);
-        self.wire_out.store(0, Relaxed);
+        self.wire_before.0.store(self.wire_in.load(Relaxed), Relaxed);
+        self.wire_before.1.store(self.wire_out.load(Relaxed), Relaxed);
     }
 
     pub(crate) fn traffic(&self) -> Traffic {
-        let wire_in = self.wire_in.load(Relaxed);
-        let wire_out = self.wire_out.load(Relaxed);
+        let wire_in = self.wire_in.load(Relaxed).saturating_sub(self.wire_before.0.load(Relaxed));
+        let wire_out = self.wire_out.load(Relaxed).saturating_sub(self.wire_before.1.load(Relaxed));
         let start = Traffic { wire_in, wire_out, ..Traffic::default() };
         let exchanges = self.exchanges.lock().unwrap_or_else(PoisonError::into_inner);
         exchanges.iter().fold(start, |sum, exchange| Traffic {

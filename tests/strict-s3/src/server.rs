@@ -22,6 +22,9 @@ use crate::ops::{Double, Service};
 use crate::record::{Log, RequestRecord, Traffic};
 use crate::state::{Bucket, Versioning};
 
+/// Longest wait for reading and writing threads when the server stops.
+const SHUTDOWN: Duration = Duration::from_secs(1);
+
 /// How to start a [`StrictS3`].
 #[derive(Debug, Clone)]
 pub struct Builder {
@@ -125,8 +128,8 @@ impl Builder {
                 let accept = std::pin::pin!(accept(listener, front));
                 futures::future::select(accept, stopped).await;
             });
-            // Not waiting for stalled requests: their connections close with the runtime.
-            runtime.shutdown_background();
+            // Requests under way are dropped and their connections closed; only a disk that hangs is waited for.
+            runtime.shutdown_timeout(SHUTDOWN);
         })?;
         Ok(StrictS3 {
             double,

@@ -87,6 +87,8 @@ pub(crate) struct Part {
     pub(crate) etag: String,
     pub(crate) digests: Digests,
     pub(crate) modified: SystemTime,
+    /// By UploadPartCopy.
+    pub(crate) copied: bool,
 }
 
 /// An open multipart upload.

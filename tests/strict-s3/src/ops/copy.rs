@@ -123,8 +123,9 @@ pub(super) async fn part(
 
     let content = source.object.content.slice(range);
     let algorithm = checksum.map(|(algorithm, _)| algorithm);
-    let digests = double.digest(&content, double.hasher(algorithm, &encryption, false)).await?;
-    let part = Part { content, etag: double.etag(&digests, &encryption), digests, modified: SystemTime::now() };
+    let digests = double.digest(&content, algorithm, &encryption).await?;
+    let etag_value = double.etag(&digests, &encryption);
+    let part = Part { content, etag: etag_value, digests, modified: SystemTime::now(), copied: true };
 
     let mut result = CopyPartResult {
         e_tag: Some(etag(&part.etag)),
@@ -194,10 +195,7 @@ pub(super) async fn object(
     let algorithm = algorithm.unwrap_or(source.object.checksum.algorithm);
     let digests = match known_digests(double, &source.object, algorithm, &attributes.encryption) {
         Some(digests) => digests,
-        None => {
-            let hasher = double.hasher(Some(algorithm), &attributes.encryption, false);
-            double.digest(&source.object.content, hasher).await?
-        }
+        None => double.digest(&source.object.content, Some(algorithm), &attributes.encryption).await?,
     };
     let checksum = stored_checksum(Some(algorithm), &digests);
     let etag_value = double.etag(&digests, &attributes.encryption);

@@ -142,7 +142,8 @@ pub(super) async fn upload(
     let (content, digests) = received.map_err(|error| body_error(&error))?;
     claim.verify(&digests, request.trailing_headers)?;
 
-    let part = Part { content, etag: double.etag(&digests, &encryption), digests, modified: SystemTime::now() };
+    let etag_value = double.etag(&digests, &encryption);
+    let part = Part { content, etag: etag_value, digests, modified: SystemTime::now(), copied: false };
     let mut output = UploadPartOutput { e_tag: Some(etag(&part.etag)), ..Default::default() };
     if let Some(algorithm) = algorithm
         && let Some(raw) = part.digests.value(algorithm)
@@ -168,7 +169,7 @@ pub(super) async fn list_parts(
     let max = input.max_parts.unwrap_or(MAX_PAGE).clamp(0, MAX_PAGE);
     let state = double.state();
     let upload = state.bucket(&input.bucket)?.upload(&input.key, &input.upload_id)?;
-    let algorithm = upload.checksum.map(|(algorithm, _)| algorithm).filter(|_| limits.copied_part_checksums);
+    let algorithm = upload.checksum.map(|(algorithm, _)| algorithm);
     let mut rest = upload.parts.range(marker.saturating_add(1)..);
     let page: Vec<_> = rest.by_ref().take(usize::try_from(max).unwrap_or(0)).collect();
     let truncated = rest.next().is_some();
@@ -181,7 +182,7 @@ pub(super) async fn list_parts(
             size: Some(signed(part.content.len())),
             ..Default::default()
         };
-        if let Some(algorithm) = algorithm
+        if let Some(algorithm) = algorithm.filter(|_| limits.copied_part_checksums || !part.copied)
             && let Some(raw) = part.digests.value(algorithm)
         {
             set_checksum!(listed, algorithm, encode(raw));

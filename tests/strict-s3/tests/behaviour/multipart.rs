@@ -37,16 +37,27 @@ async fn copied_parts_count_too() {
     }
 }
 
-/// Source: docs/S3.md, "Multipart limits": 10,000 parts, numbers 1 to 10,000. All of them in one object.
+/// Source: docs/S3.md, "Multipart limits": part numbers run from 1 to 10,000.
 #[tokio::test]
+async fn part_numbers() {
+    let s = setup();
+    s.put("src", "x").await;
+    let id = s.create("k").await;
+    for (number, expected) in [(0, "400 InvalidArgument"), (1, "200"), (10_000, "200"), (10_001, "400 InvalidArgument")]
+    {
+        assert_eq!(code(s.copy("k", &id, number, "src").send().await), expected);
+        let upload = s.client.upload_part().bucket(B).key("k").upload_id(&id).part_number(number);
+        assert_eq!(code(upload.send().await), expected);
+    }
+}
+
+/// Source: docs/S3.md, "Multipart limits": 10,000 parts in one object.
+#[tokio::test]
+#[ignore = "ten thousand requests take ten seconds"]
 async fn ten_thousand_parts() {
     let s = setup_as(Limits { min_part: 1, ..Limits::aws() });
     s.put("src", data(10_000, 7)).await;
     let id = s.create("k").await;
-    for number in [0, 10_001] {
-        let copy = s.copy("k", &id, number, "src").send().await;
-        assert_eq!(code(copy), "400 InvalidArgument");
-    }
     let mut parts: Vec<CompletedPart> = Vec::new();
     for number in 1..=10_000 {
         let range = format!("bytes={0}-{0}", number - 1);

@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use super::args::LogFormat;
 use crate::sync::Summary;
 
 /// Nothing of what was asked for was done.
@@ -24,9 +25,22 @@ pub(super) fn code_of(summary: &Summary) -> ExitCode {
 }
 
 /// Prints an error, and what to do about it, to stderr.
-pub(super) fn print_error(message: &str, hint: Option<&str>) {
-    eprintln!("error: {message}");
-    if let Some(hint) = hint {
-        eprintln!("hint: {hint}");
+pub(super) fn print_error(format: LogFormat, message: &str, hint: Option<&str>) {
+    match format {
+        LogFormat::Json => tracing::error!(hint, "{message}"),
+        LogFormat::Text => {
+            eprintln!("error: {message}");
+            if let Some(hint) = hint {
+                eprintln!("hint: {hint}");
+            }
+        }
+    }
+}
+
+/// Prints something that is worth knowing and no fault to stderr.
+pub(super) fn print_note(format: LogFormat, text: &str) {
+    match format {
+        LogFormat::Json => tracing::warn!("{text}"),
+        LogFormat::Text => eprintln!("note: {text}"),
     }
 }

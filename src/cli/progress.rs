@@ -143,14 +143,18 @@ impl Progress {
             ));
         } else if self.asked && state.last_line.elapsed() >= LINE_EVERY {
             state.last_line = Instant::now();
-            eprintln!(
-                "progress: {} of {}, {}/{} files, {} saved",
+            let line = format!(
+                "{} of {}, {}/{} files, {} saved",
                 HumanBytes(state.bytes_done),
                 HumanBytes(state.bytes_total),
                 state.files_done,
                 state.files_total,
                 HumanBytes(state.bytes_saved)
             );
+            match self.log_format {
+                LogFormat::Json => tracing::warn!(bytes_done = state.bytes_done, "{line}"),
+                LogFormat::Text => eprintln!("progress: {line}"),
+            }
         }
     }
 

@@ -10,7 +10,7 @@ use std::process::ExitCode;
 use anyhow::{Context as _, Result};
 use indicatif::{HumanBytes, ProgressBar, ProgressStyle};
 
-use super::args::SignArgs;
+use super::args::{LogFormat, SignArgs};
 use super::exit::{self, print_error};
 use super::human;
 use crate::delta::{BlockLen, ReadAt as _, ScanOptions, sign};
@@ -27,7 +27,7 @@ pub(super) fn main(args: &SignArgs) -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            print_error(&human::name(&format!("{error:#}")), None);
+            print_error(LogFormat::Text, &human::name(&format!("{error:#}")), None);
             ExitCode::from(exit::FAILED)
         }
     }

@@ -8,8 +8,8 @@ use std::sync::Arc;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
-use super::args::SyncArgs;
-use super::exit::{self, print_error};
+use super::args::{LogFormat, SyncArgs};
+use super::exit::{self, print_error, print_note};
 use super::progress::Progress;
 use super::{human, logging};
 use crate::app::{self, AppError, SyncRequest};
@@ -21,31 +21,36 @@ use crate::tree::Destination;
 /// 90 MB/s that one connection to S3 does, enough for 5 Gbit/s and more.
 const DEFAULT_JOBS: NonZeroUsize = NonZeroUsize::new(12).unwrap();
 
+/// How many errors are printed; a bucket that is gone fails every file of a tree.
+const MAX_ERRORS: usize = 20;
+
 pub(super) fn main(args: &SyncArgs) -> ExitCode {
+    let format = args.log_format;
+    let progress = Arc::new(Progress::new(args.progress, format));
+    logging::start(args.verbose, format, progress.bars());
     let request = match request(args) {
         Ok(request) => request,
         Err((message, hint)) => {
-            print_error(&message, hint);
+            print_error(format, &message, hint);
             return ExitCode::from(exit::USAGE);
         }
     };
-    let progress = Arc::new(Progress::new(args.progress, args.log_format));
-    logging::start(args.verbose, args.log_format, progress.bars());
     if let Some(size) = args.block_size.filter(|size| size.asked != size.block_len.bytes()) {
         let used = size.block_len.bytes() >> 10;
-        eprintln!("note: a block size of {} bytes is rounded down to {used} KB, a power of two", size.asked);
+        let asked = size.asked;
+        print_note(format, &format!("a block size of {asked} bytes is rounded down to {used} KB, a power of two"));
     }
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
-            print_error(&format!("cannot start: {error}"), None);
+            print_error(format, &format!("cannot start: {error}"), None);
             return ExitCode::from(exit::FAILED);
         }
     };
     let observer = Arc::clone(&progress);
     let result = runtime.block_on(async move {
         let cancel = CancellationToken::new();
-        tokio::spawn(stop_on_signal(cancel.clone()));
+        tokio::spawn(stop_on_signal(cancel.clone(), format));
         app::sync(request, observer, cancel).await
     });
     // A scan or a read that is still under way on its own thread is not waited for.
@@ -98,11 +103,11 @@ fn request(args: &SyncArgs) -> Result<SyncRequest, (String, Option<&'static str>
 }
 
 /// The first Ctrl-C (or SIGTERM) stops the run in order, the second one at once.
-async fn stop_on_signal(cancel: CancellationToken) {
+async fn stop_on_signal(cancel: CancellationToken, format: LogFormat) {
     if signal().await.is_err() {
         return;
     }
-    eprintln!("stopping: what is under way is given up in order; once more to stop at once");
+    print_note(format, "stopping in order; once more to stop at once");
     cancel.cancel();
     let _ = signal().await;
     std::process::exit(i32::from(exit::INTERRUPTED));
@@ -117,22 +122,27 @@ async fn signal() -> io::Result<()> {
 }
 
 fn finished(args: &SyncArgs, summary: &Summary) -> ExitCode {
-    for file in &summary.files {
-        if let Some(error) = &file.error {
-            print_error(&human::name(&format!("{}: {}", file.path, error.message)), error.hint.as_deref());
-        }
+    let format = args.log_format;
+    let failed = summary.files.iter().filter_map(|file| Some((file, file.error.as_ref()?)));
+    for (file, error) in failed.take(MAX_ERRORS) {
+        print_error(format, &human::name(&format!("{}: {}", file.path, error.message)), error.hint.as_deref());
+    }
+    let more = summary.files_failed.saturating_sub(MAX_ERRORS as u64);
+    if more > 0 {
+        print_error(format, &format!("{} more failed", human::files(more)), Some("--json lists them all"));
     }
     let printed = if args.json { print(&json(summary)) } else { print(&lines(args, summary)) };
     if let Err(error) = printed {
-        print_error(&format!("cannot write to stdout: {error}"), None);
+        print_error(format, &format!("cannot write to stdout: {error}"), None);
         return ExitCode::from(exit::FAILED);
     }
     exit::code_of(summary)
 }
 
 fn failed(args: &SyncArgs, error: &AppError) -> ExitCode {
+    let format = args.log_format;
     let (message, hint) = (error.to_string(), error.hint());
-    print_error(&human::name(&message), hint);
+    print_error(format, &human::name(&message), hint);
     if args.json {
         let report = json!({ "version": JSON_VERSION, "error": { "message": message, "hint": hint } });
         // The error has been said on stderr; that stdout is closed adds nothing to it.

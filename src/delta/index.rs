@@ -19,7 +19,7 @@ pub(super) const FILTER_WORDS: std::ops::RangeInclusive<usize> = 0x1000..=0x400_
 /// Memory: 8 to 16 bytes a block of sums and places, 4 to 8 of directory and 4 to 8 of filter, so about 400 KiB for
 /// 16,384 blocks and 350 MB for 12.5 million.
 pub(super) struct Index {
-    /// A bit for the high bits of every weak sum that there is.
+    /// A bit for every weak sum that there is: see [`Filter`].
     filter: Vec<u64>,
     /// Where in `weaks` the sums start that have these high bits, and one entry for the end.
     directory: Vec<u32>,
@@ -41,15 +41,14 @@ impl Index {
         pairs.sort_unstable();
 
         let mut filter = vec![0; filter_words(full)];
-        let filter_shift = 64 - 6 - filter.len().trailing_zeros();
+        let filter_shift = 64 - filter.len().trailing_zeros();
         let mut weaks = Vec::with_capacity(full);
         let mut starts = Vec::with_capacity(full + 1);
         for (place, (weak, _)) in pairs.iter().enumerate() {
             if weaks.last() != Some(weak) {
                 weaks.push(*weak);
                 starts.push(place as u32);
-                let bit = weak >> filter_shift;
-                filter[(bit / 64) as usize] |= 1 << (bit % 64);
+                filter[(weak >> filter_shift) as usize] |= 1 << (weak % 64);
             }
         }
         starts.push(full as u32);
@@ -92,7 +91,9 @@ fn filter_words(blocks: usize) -> usize {
     words.clamp(*FILTER_WORDS.start(), *FILTER_WORDS.end())
 }
 
-/// A set of weak sums with false members but no missing ones: a bit for their highest bits.
+/// A set of weak sums with false members but no missing ones. A sum's highest bits choose a word, its lowest six a bit of
+/// it, which saves the loop two instructions of fifteen. Where all bytes of a file agree in their low six bits, the lowest
+/// bits of sums say nothing, and more windows pass than need to.
 #[derive(Clone, Copy)]
 pub(super) struct Filter<'a> {
     /// A power of two of them.
@@ -106,8 +107,8 @@ mod tests {
     use crate::delta::signature::{BlockSum, StrongSum};
 
     fn may_hold(index: &Index, weak: u64) -> bool {
-        let bit = weak >> (64 - 6 - index.filter.len().trailing_zeros());
-        (index.filter[(bit / 64) as usize] >> (bit % 64)) & 1 == 1
+        let word = index.filter[(weak >> (64 - index.filter.len().trailing_zeros())) as usize];
+        (word >> (weak % 64)) & 1 == 1
     }
 
     fn index(weaks: &[u64]) -> Index {

@@ -123,7 +123,7 @@ impl Rolling<'_> {
 #[inline(always)]
 fn may_hold<const WORDS: usize>(filter: &[u64; WORDS], weak: u64) -> bool {
     let shift = const { 64 - WORDS.trailing_zeros() };
-    (filter[(weak >> shift) as usize] >> ((weak >> (shift - 6)) % 64)) & 1 == 1
+    (filter[(weak >> shift) as usize] >> (weak % 64)) & 1 == 1
 }
 
 #[cold]
@@ -154,7 +154,7 @@ mod tests {
             [0..1, 0..last + 1, last..last + 1, 7..7 + 3 * 512, 7..8 + 3 * 512, last - 1535..last + 1, 5..5000]
         {
             rolling.hits(starts.clone(), Filter { words: &words }, &mut hits);
-            let passes = |sum: u64| (words[(sum >> 52) as usize] >> ((sum >> 46) % 64)) & 1 == 1;
+            let passes = |sum: u64| (words[(sum >> 52) as usize] >> (sum % 64)) & 1 == 1;
             let expected: Vec<Hit> = starts
                 .map(|at| Hit { at, weak: weak::sum(&bytes[at..at + window]).0 })
                 .filter(|hit| passes(hit.weak))

@@ -40,25 +40,29 @@ pub(super) struct Compared {
     pub(super) write_sidecar_if: Condition,
 }
 
-/// Compares a file with `object`. `trusting` is whether a sidecar is to be believed at all: not after one has turned out
-/// to be wrong.
+/// Compares a file with `object`. `given_up` is why the old version is no basis any more, where an attempt to copy from it
+/// has failed.
 pub(super) async fn compare(
     task: &Task,
     file: &Arc<dyn SourceFile>,
     block_len: BlockLen,
     object: Option<&ObjectInfo>,
-    trusting: bool,
+    given_up: Option<&NoBasis>,
 ) -> Result<Compared, FileError> {
-    let Fetched { signature, write_if } = signature_of(task, object, trusting).await?;
+    let Fetched { signature, write_if } = signature_of(task, object, given_up).await?;
     let difference = match (comparison(file.len(), object, signature.is_ok()), signature) {
-        (Comparison::Scan, Ok(basis)) => scanned(task, file, block_len, basis).await?,
+        (Comparison::Scan, Ok(basis)) => scanned(task, file, block_len, object.and_then(|object| object.crc64nvme), basis).await?,
         (Comparison::Checksum, Err(why)) => summed(task, file, block_len, object, why).await?,
         (_, signature) => Difference::Whole { known: None, why: signature.err().unwrap_or(NoBasis::NewObject) },
     };
     Ok(Compared { difference, write_sidecar_if: write_if })
 }
 
-async fn signature_of(task: &Task, object: Option<&ObjectInfo>, trusting: bool) -> Result<Fetched, FileError> {
+async fn signature_of(
+    task: &Task,
+    object: Option<&ObjectInfo>,
+    given_up: Option<&NoBasis>,
+) -> Result<Fetched, FileError> {
     let none = |why, write_if| Ok(Fetched { signature: Err(why), write_if });
     if !task.context.options.sidecars {
         let why = if object.is_some() { NoBasis::SidecarsOff } else { NoBasis::NewObject };
@@ -69,8 +73,8 @@ async fn signature_of(task: &Task, object: Option<&ObjectInfo>, trusting: bool) 
     if let StorageTier::Archived(class) = &object.tier {
         fetched.signature = Err(NoBasis::Archived(class.clone()));
     }
-    if !trusting {
-        fetched.signature = Err(NoBasis::Refused("it has turned out to be wrong".to_owned()));
+    if let Some(given_up) = given_up {
+        fetched.signature = Err(given_up.clone());
     }
     if let Some(warning) = fetched.signature.as_ref().err().and_then(NoBasis::warning) {
         task.warn(warning);
@@ -85,6 +89,7 @@ async fn scanned(
     task: &Task,
     file: &Arc<dyn SourceFile>,
     block_len: BlockLen,
+    stored_crc: Option<u64>,
     basis: Signature,
 ) -> Result<Difference, FileError> {
     let _turn = task.context.scan_turn().await?;
@@ -93,8 +98,14 @@ async fn scanned(
     blocking(move || {
         let scan = scan(&basis, &*file, block_len, &options, &on_scanned)?;
         if scan.delta.is_identity(basis.len()) {
-            let reason = "the scan found every block where it was";
-            return Ok(Difference::Unchanged { verification: Verification::Sidecar, reason, unsigned: None });
+            let reason = "every block is where it was";
+            let verification = match stored_crc {
+                Some(crc) if crc == scan.crcs.whole() => Verification::Crc64nvme,
+                // A sidecar that proves itself may still be of another object.
+                Some(_) => return Err(FileError::NotEqual("the sidecar is not of the object beside it".to_owned())),
+                None => Verification::Sidecar,
+            };
+            return Ok(Difference::Unchanged { verification, reason, unsigned: None });
         }
         let known = Known { signature: scan.signature, crcs: Arc::new(scan.crcs) };
         Ok(Difference::Delta { delta: scan.delta, known, basis })

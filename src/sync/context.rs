@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use super::error::FileError;
 use super::events::{Event, FileId, Observer, Stage};
 use super::options::SyncOptions;
+use super::pool::BufferPool;
 use super::report::FileReport;
 use crate::store::{ObjectKey, OnSent, Source, Store};
 
@@ -34,6 +35,7 @@ pub(super) struct Context {
     memory: Semaphore,
     memory_units: u64,
     scans: Semaphore,
+    pub(super) buffers: Arc<BufferPool>,
 }
 
 impl Context {
@@ -57,6 +59,7 @@ impl Context {
             memory_units,
             // A scan keeps every core busy; a second one would only take its memory.
             scans: Semaphore::new(1),
+            buffers: Arc::default(),
             options,
         }
     }

@@ -15,6 +15,10 @@ pub(super) enum NoBasis {
     Archived(String),
     /// There is a sidecar, and it is refused; why.
     Refused(String),
+    /// What was copied from the old version was not what its sidecar promises.
+    NotEqual,
+    /// The store does not copy ranges of it.
+    NotCopied,
 }
 
 impl NoBasis {
@@ -26,6 +30,8 @@ impl NoBasis {
             Self::NoSidecar => "the object has no sidecar yet".to_owned(),
             Self::Archived(_) => "the object is archived and cannot be copied from".to_owned(),
             Self::Refused(_) => "its sidecar was refused".to_owned(),
+            Self::NotEqual => "its sidecar turned out to be wrong".to_owned(),
+            Self::NotCopied => "the store does not copy ranges of the old version".to_owned(),
         }
     }
 
@@ -34,7 +40,7 @@ impl NoBasis {
         match self {
             Self::Archived(class) => Some(format!("the object is in {class}: nothing can be copied from it")),
             Self::Refused(why) => Some(format!("its sidecar is refused: {why}")),
-            Self::NewObject | Self::SidecarsOff | Self::NoSidecar => None,
+            Self::NewObject | Self::SidecarsOff | Self::NoSidecar | Self::NotEqual | Self::NotCopied => None,
         }
     }
 }

@@ -31,6 +31,9 @@ pub enum FileError {
     /// What the store copied or keeps is not what was read here.
     #[error("{0}")]
     NotEqual(String),
+    /// The store does not copy a range that it has.
+    #[error("the store does not copy ranges of the old version ({0})")]
+    NotCopied(#[source] StoreError),
     /// The file cannot be cut into parts.
     #[error("the file cannot be uploaded: {0}")]
     Plan(#[from] PlanError),

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::context::Task;
+use super::decide::NoBasis;
 use super::error::FileError;
 use super::events::Event;
 use super::large::sync_large;
@@ -83,7 +84,7 @@ async fn attempts(
     bytes_total: &mut u64,
 ) -> Result<Done, FileError> {
     let context = &task.context;
-    let mut trusting = true;
+    let mut given_up = None;
     let mut attempt = 1;
     loop {
         if context.cancel.is_cancelled() {
@@ -106,7 +107,7 @@ async fn attempts(
         listed = Listed::Maybe;
         let by_parts = context.store.multipart().filter(|_| in_parts(task, file.len()));
         let result = match by_parts {
-            Some(multipart) => sync_large(task, multipart, &file, object.as_ref(), trusting).await,
+            Some(multipart) => sync_large(task, multipart, &file, object.as_ref(), given_up.as_ref()).await,
             None => sync_small(task, &file, object.as_ref()).await,
         };
         match result {
@@ -122,12 +123,13 @@ async fn attempts(
                 if file.has_changed().map_err(FileError::from_read)? {
                     return Err(FileError::Changed);
                 }
-                // The sidecar or the copy has lied: once more, from the file alone.
-                if !trusting || object.is_none() {
+                // The sidecar or a copy has lied, or nothing can be copied: once more, from the file alone.
+                if by_parts.is_none() || given_up.is_some() || object.is_none() {
                     return Err(error);
                 }
                 task.warn(format!("{error}: uploading the whole file instead"));
-                trusting = false;
+                let refused = matches!(error, FileError::NotCopied(_));
+                given_up = Some(if refused { NoBasis::NotCopied } else { NoBasis::NotEqual });
             }
             result => return result,
         }
@@ -144,15 +146,16 @@ impl FileError {
     pub(super) fn is_conflict(&self) -> bool {
         match self {
             Self::Conflict { .. } => true,
-            Self::Store(error) => error.kind.is_conflict(),
+            // An upload that is gone was given up by somebody who shared it.
+            Self::Store(error) => error.kind.is_conflict() || error.kind == ErrorKind::NoSuchUpload,
             _ => false,
         }
     }
 
-    /// Whether the store found other bytes than were read here.
+    /// Whether the store has found, or copied, other bytes than were read here, or copies nothing.
     fn is_mismatch(&self) -> bool {
         match self {
-            Self::NotEqual(_) => true,
+            Self::NotEqual(_) | Self::NotCopied(_) => true,
             Self::Store(error) => error.kind == ErrorKind::ChecksumMismatch,
             _ => false,
         }

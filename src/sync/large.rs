@@ -7,6 +7,7 @@ use super::attributes::attributes_for;
 use super::compare::{Compared, Difference, Known, compare};
 use super::complete::{Completed, complete, expected_etag};
 use super::context::{Task, add};
+use super::decide::NoBasis;
 use super::error::FileError;
 use super::file::Done;
 use super::report::{Action, Verification};
@@ -32,17 +33,17 @@ struct Work {
     reason: String,
 }
 
-/// Syncs a file in parts, once. `object` is what the store has, `trusting` whether its sidecar is believed.
+/// Syncs a file in parts, once. `object` is what the store has, `given_up` why it is no basis any more.
 pub(super) async fn sync_large(
     task: &Task,
     multipart: &dyn MultipartStore,
     file: &Arc<dyn SourceFile>,
     object: Option<&ObjectInfo>,
-    trusting: bool,
+    given_up: Option<&NoBasis>,
 ) -> Result<Done, FileError> {
     let options = &task.context.options;
     let block_len = block_len_for(task, file.len());
-    let Compared { difference, write_sidecar_if } = compare(task, file, block_len, object, trusting).await?;
+    let Compared { difference, write_sidecar_if } = compare(task, file, block_len, object, given_up).await?;
     let work = match (difference, object) {
         (Difference::Unchanged { verification, reason, unsigned }, Some(object)) => {
             if let Some(signature) = unsigned.filter(|_| options.sidecars && !options.dry_run) {
@@ -53,6 +54,16 @@ pub(super) async fn sync_large(
         }
         (difference, object) => plan(task, multipart, file, object, difference)?,
     };
+    tracing::debug!(
+        key = %task.key,
+        reason = work.reason,
+        parts = work.plan.len(),
+        upload_requests = work.plan.upload_requests(),
+        copy_requests = work.plan.copy_requests(),
+        uploaded_bytes = work.plan.uploaded_bytes(),
+        minimal = work.plan.is_minimal(),
+        "planned"
+    );
     let action = if work.plan.copied_bytes() > 0 { Action::Stitched } else { Action::Uploaded };
     if options.dry_run {
         add(&task.tally.uploaded, work.plan.uploaded_bytes());
@@ -118,7 +129,10 @@ async fn carry_out(
 ) -> Result<Verification, FileError> {
     let Work { plan, known, basis, .. } = work;
     // Parts that were copied are as quickly copied again; only uploads from the file alone are gone on with.
-    let resumed = if basis.is_none() { unfinished(task, multipart, file, object).await } else { None };
+    let resumed = match basis {
+        None => unfinished(task, multipart, file, &plan, object).await?,
+        Some(_) => None,
+    };
     let (upload, kept) = match resumed {
         Some(found) => found,
         None => {
@@ -127,6 +141,7 @@ async fn carry_out(
             (multipart.create(&task.key, &attributes).await?, Default::default())
         }
     };
+    tracing::debug!(key = %task.key, upload = upload.id, checksummed = upload.checksummed, kept = kept.len(), "uploading");
     let (source, old) = basis.unzip();
     let stitched = source.is_some();
     let transfer = Transfer {
@@ -178,6 +193,7 @@ async fn stand(
     entries.extend(old.map(|(etag, signature)| (Some(etag), signature)));
     let written = write(task, &entries, write_sidecar_if).await?;
     let Completed { etag, verification } = complete(task, multipart, upload, transferred, condition).await?;
+    tracing::debug!(key = %task.key, %etag, ?verification, "the new object stands");
     let final_already = entries.len() == 1 && expected.as_ref() == Some(&etag);
     if let Some(version) = written.filter(|_| !final_already) {
         let entry = (Some(etag), &transferred.signature);

@@ -16,6 +16,7 @@ mod events;
 mod file;
 mod large;
 mod options;
+mod pool;
 mod reading;
 mod report;
 mod resume;

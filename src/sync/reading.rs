@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
+use crc_fast::CrcAlgorithm;
 use md5::{Digest as _, Md5};
 
-use super::context::MAX_BUFFERED;
+use super::context::{MAX_BUFFERED, Task};
 use super::error::FileError;
+use super::pool::BufferPool;
 use crate::delta::{BlockLen, RangeSums, ReadAt, combine_crc64, sum_range};
 use crate::store::{Checksums, OnSent, Payload, PayloadBody, SourceFile};
 
@@ -29,16 +30,16 @@ pub(super) struct ReadRange {
     pub(super) sums: Vec<RangeSums>,
 }
 
-/// Reads `len` bytes from `offset` on, on the blocking threads.
+/// Reads `len` bytes from `offset` on for a file's task, on the blocking threads.
 pub(super) async fn read_range(
+    task: &Task,
     file: &Arc<dyn SourceFile>,
     offset: u64,
     len: u64,
     wanted: Wanted,
-    on_sent: OnSent,
 ) -> Result<ReadRange, FileError> {
-    let file = Arc::clone(file);
-    blocking(move || read(&file, offset, len, wanted, on_sent)).await
+    let (file, pool, on_sent) = (Arc::clone(file), Arc::clone(&task.context.buffers), task.on_sent());
+    blocking(move || read(&file, &pool, offset, len, wanted, on_sent)).await
 }
 
 /// Runs work that blocks; what it panics with is passed on.
@@ -55,6 +56,7 @@ pub(super) async fn blocking<T: Send + 'static>(
 
 fn read(
     file: &Arc<dyn SourceFile>,
+    pool: &Arc<BufferPool>,
     offset: u64,
     len: u64,
     wanted: Wanted,
@@ -62,7 +64,7 @@ fn read(
 ) -> Result<ReadRange, FileError> {
     let keep = len <= MAX_BUFFERED;
     let file_len = file.len();
-    let mut buffer = vec![0; if keep { len } else { PIECE_LEN } as usize];
+    let mut buffer = pool.take(if keep { len } else { PIECE_LEN } as usize);
     let mut sums = Vec::new();
     let mut crc64nvme = 0;
     let mut md5 = wanted.md5.then(Md5::new);
@@ -71,7 +73,7 @@ fn read(
     while at < end {
         let piece_len = (end - at).min(PIECE_LEN) as usize;
         let from = if keep { (at - offset) as usize } else { 0 };
-        let piece = &mut buffer[from..from + piece_len];
+        let piece = &mut buffer.bytes_mut()[from..from + piece_len];
         file.read_exact_at(piece, at).map_err(FileError::from_read)?;
         let piece_crc = match wanted.blocks {
             Some(block_len) => {
@@ -80,7 +82,7 @@ fn read(
                 sums.push(blocks);
                 crc
             }
-            None => crc_fast::checksum(crc_fast::CrcAlgorithm::Crc64Nvme, piece),
+            None => crc_fast::checksum(CrcAlgorithm::Crc64Nvme, piece),
         };
         crc64nvme = combine_crc64(crc64nvme, piece_crc, piece_len as u64);
         if let Some(md5) = &mut md5 {
@@ -89,7 +91,7 @@ fn read(
         at += piece_len as u64;
     }
     let body = if keep {
-        PayloadBody::Buffer(Bytes::from(buffer))
+        PayloadBody::Buffer(buffer.into_bytes())
     } else {
         let file: Arc<dyn ReadAt + Send + Sync> = Arc::clone(file) as Arc<dyn ReadAt + Send + Sync>;
         PayloadBody::File { file, offset, len }
@@ -98,20 +100,29 @@ fn read(
     Ok(ReadRange { payload: Payload { body, checksums, on_sent }, sums })
 }
 
-/// The MD5 of `len` bytes from `offset` on.
-pub(super) async fn md5_of(file: &Arc<dyn SourceFile>, offset: u64, len: u64) -> Result<[u8; 16], FileError> {
+/// The sums of `len` bytes from `offset` on, read piece by piece and not kept.
+pub(super) async fn sums_of(
+    file: &Arc<dyn SourceFile>,
+    offset: u64,
+    len: u64,
+    md5: bool,
+) -> Result<Checksums, FileError> {
     let file = Arc::clone(file);
     blocking(move || {
-        let mut md5 = Md5::new();
+        let mut crc64nvme = crc_fast::Digest::new(CrcAlgorithm::Crc64Nvme);
+        let mut md5 = md5.then(Md5::new);
         let mut buffer = vec![0; PIECE_LEN.min(len) as usize];
         let (mut at, end) = (offset, offset + len);
         while at < end {
             let piece = &mut buffer[..(end - at).min(PIECE_LEN) as usize];
             file.read_exact_at(piece, at).map_err(FileError::from_read)?;
-            md5.update(&*piece);
+            crc64nvme.update(piece);
+            if let Some(md5) = &mut md5 {
+                md5.update(&*piece);
+            }
             at += piece.len() as u64;
         }
-        Ok(md5.finalize().into())
+        Ok(Checksums { crc64nvme: crc64nvme.finalize(), md5: md5.map(|md5| md5.finalize().into()) })
     })
     .await
 }

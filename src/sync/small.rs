@@ -14,7 +14,11 @@ use super::reading::{Wanted, read_range};
 use super::report::{Action, Verification};
 use crate::store::{
     Attributes, Checksums, Condition, ErrorKind, ObjectInfo, ObjectKey, PartReceipt, Payload, PayloadBody, SourceFile,
+    StoreError,
 };
+
+/// How often a payload is sent that arrives damaged.
+const MAX_SENDS: u32 = 3;
 
 /// Syncs a file in one request. `object` is what the store has.
 pub(super) async fn sync_small(
@@ -29,7 +33,7 @@ pub(super) async fn sync_small(
     // An object of the same length may be the same: its ETag, where it is an MD5, or its checksum tells.
     let same_len = object.filter(|object| object.len == len);
     let md5 = !context.store.is_proven() || same_len.is_some_and(|object| object.crc64nvme.is_none());
-    let read = read_range(file, 0, len, Wanted { blocks: None, md5 }, task.on_sent()).await?;
+    let read = read_range(task, file, 0, len, Wanted { blocks: None, md5 }).await?;
     let sums = read.payload.checksums;
     if let Some(verification) = same_len.and_then(|object| equal_by(object, &sums)) {
         return Ok(Done::new(Action::Unchanged, "the store has the same checksum", verification));
@@ -102,14 +106,37 @@ pub(super) async fn put(
     let store = &task.context.store;
     let on_sent = if *key == task.key { task.on_sent() } else { Arc::new(|_| {}) };
     let payload = Payload { body: body.body, checksums: body.checksums, on_sent };
-    match store.put(key, payload.clone(), attributes, condition).await {
+    match undamaged(|| store.put(key, payload.clone(), attributes, condition)).await {
         Ok(receipt) => Ok(receipt),
+        // The answer to our own write was lost, and the request was sent again: what it met is what it wrote.
+        Err(error) if error.kind.is_conflict() && let Some(receipt) = ours(task, key, &payload).await? => Ok(receipt),
         Err(error) if may_be_wrong(task, error.kind) && holds(task, key, condition).await? => {
             task.warn(NO_CONDITIONS.to_owned());
             Ok(store.put(key, payload, attributes, &Condition::Always).await?)
         }
         Err(error) => Err(error.into()),
     }
+}
+
+/// What the store says of the object at `key`, if it has the bytes of the payload.
+async fn ours(task: &Task, key: &ObjectKey, payload: &Payload) -> Result<Option<PartReceipt>, FileError> {
+    let object = task.context.store.head(key).await?;
+    let object = object.filter(|object| object.len == payload.len() && equal_by(object, &payload.checksums).is_some());
+    Ok(object.map(|object| PartReceipt { etag: object.etag, crc64nvme: object.crc64nvme }))
+}
+
+/// Sends a payload again that was damaged on its way, as the store's checksum told.
+pub(super) async fn undamaged<F>(send: impl Fn() -> F) -> Result<PartReceipt, StoreError>
+where
+    F: Future<Output = Result<PartReceipt, StoreError>>,
+{
+    for _ in 1..MAX_SENDS {
+        match send().await {
+            Err(error) if error.kind == ErrorKind::ChecksumMismatch => tracing::debug!(%error, "sending again"),
+            result => return result,
+        }
+    }
+    send().await
 }
 
 /// What the user has to know where a store does not check conditions.

@@ -11,7 +11,8 @@ use super::compare::Known;
 use super::context::{MAX_BUFFERED, Task, add};
 use super::error::FileError;
 use super::events::Stage;
-use super::reading::{Wanted, blocking, md5_of, read_range};
+use super::reading::{Wanted, blocking, read_range, sums_of};
+use super::small::undamaged;
 use crate::delta::{BlockLen, Signature, SignatureBuilder};
 use crate::stitch::{Part, PartSource, Plan};
 use crate::store::{Checksums, CopySource, ErrorKind, ListedPart, MultipartStore, PartReceipt, SourceFile, Upload};
@@ -49,7 +50,6 @@ pub(super) struct Transferred {
 struct State {
     builder: Option<Mutex<SignatureBuilder>>,
     md5s_equal: AtomicBool,
-    copies_refused: AtomicBool,
 }
 
 impl Transfer<'_> {
@@ -60,7 +60,6 @@ impl Transfer<'_> {
         let state = State {
             builder: self.known.is_none().then(|| Mutex::new(SignatureBuilder::new(self.block_len, len))),
             md5s_equal: AtomicBool::new(!self.upload.checksummed),
-            copies_refused: AtomicBool::new(false),
         };
         let numbered = (1u32..).zip(self.plan.parts().iter().copied());
         let (uploads, copies): (Vec<_>, Vec<_>) = numbered.partition(|(_, part)| part.is_upload());
@@ -70,7 +69,7 @@ impl Transfer<'_> {
             .buffer_unordered(self.task.context.options.jobs.get())
             .try_collect::<Vec<_>>();
         let copies = stream::iter(copies)
-            .map(|(number, part)| self.copy_part(&state, number, part).boxed())
+            .map(|(number, part)| self.copy_part(number, part).boxed())
             .buffer_unordered(COPIES_AHEAD)
             .try_collect::<Vec<_>>();
         let (mut receipts, copied) = futures::try_join!(uploads, copies)?;
@@ -96,7 +95,7 @@ impl Transfer<'_> {
         let _turn = self.task.context.upload_turn(part.len.min(MAX_BUFFERED)).await?;
         let wanted =
             Wanted { blocks: state.builder.is_some().then_some(self.block_len), md5: !self.upload.checksummed };
-        let read = read_range(self.file, part.offset, part.len, wanted, self.task.on_sent()).await?;
+        let read = read_range(self.task, self.file, part.offset, part.len, wanted).await?;
         if let Some(builder) = &state.builder {
             let mut builder = builder.lock().unwrap_or_else(PoisonError::into_inner);
             read.sums.into_iter().for_each(|sums| builder.add(sums));
@@ -107,7 +106,8 @@ impl Transfer<'_> {
             add(&self.task.tally.resumed, part.len);
             return Ok((number, kept.receipt.clone()));
         }
-        let receipt = self.multipart.upload_part(self.upload, number, read.payload).await?;
+        let send = || self.multipart.upload_part(self.upload, number, read.payload.clone());
+        let receipt = undamaged(send).await?;
         add(&self.task.tally.uploaded, part.len);
         if receipt.crc64nvme.is_some_and(|crc| crc != sums.crc64nvme) {
             return Err(self.not_equal(&part, "took in"));
@@ -119,7 +119,7 @@ impl Transfer<'_> {
         Ok((number, receipt))
     }
 
-    async fn copy_part(&self, state: &State, number: u32, part: Part) -> Result<(u32, PartReceipt), FileError> {
+    async fn copy_part(&self, number: u32, part: Part) -> Result<(u32, PartReceipt), FileError> {
         let (PartSource::Copy { from }, Some(basis), Some(known)) = (part.source, self.basis, &self.known) else {
             unreachable!("only a plan from a scan has copies")
         };
@@ -127,13 +127,7 @@ impl Transfer<'_> {
         let range = from..from + part.len;
         let receipt = match self.multipart.copy_part(self.upload, number, basis, range).await {
             Ok(receipt) => receipt,
-            Err(error) if error.kind == ErrorKind::Unsupported => {
-                drop(turn);
-                if !state.copies_refused.swap(true, Ordering::Relaxed) {
-                    self.task.warn(format!("the store does not copy every range, some are uploaded instead: {error}"));
-                }
-                return self.upload_part(state, number, part).await;
-            }
+            Err(error) if error.kind == ErrorKind::Unsupported => return Err(FileError::NotCopied(error)),
             Err(error) => return Err(error.into()),
         };
         drop(turn);
@@ -144,7 +138,7 @@ impl Transfer<'_> {
             // A store that says nothing of a part still says something of the whole.
             receipt.crc64nvme.is_none() || receipt.crc64nvme == Some(crc.await?)
         } else {
-            receipt.etag.as_md5() == Some(md5_of(self.file, part.offset, part.len).await?)
+            receipt.etag.as_md5() == sums_of(self.file, part.offset, part.len, true).await?.md5
         };
         if !equal {
             return Err(self.not_equal(&part, "copied"));
@@ -164,7 +158,7 @@ impl Transfer<'_> {
 }
 
 /// Whether a part that an upload holds already is the one that the plan wants.
-fn is_same(kept: &ListedPart, part: &Part, sums: &Checksums, upload: &Upload) -> bool {
+pub(super) fn is_same(kept: &ListedPart, part: &Part, sums: &Checksums, upload: &Upload) -> bool {
     let equal = if upload.checksummed {
         kept.receipt.crc64nvme == Some(sums.crc64nvme)
     } else {

@@ -68,7 +68,8 @@ fn kind_of(code: &str, status: u16) -> ErrorKind {
         "ExpiredToken" | "ExpiredTokenException" | "TokenRefreshRequired" => ErrorKind::ExpiredCredentials,
         "RequestTimeTooSkewed" => ErrorKind::ClockSkew,
         "PreconditionFailed" => ErrorKind::PreconditionFailed,
-        "ConditionalRequestConflict" | "OperationAborted" => ErrorKind::Conflict,
+        // A part that is not the one we uploaded: somebody shares the upload.
+        "ConditionalRequestConflict" | "OperationAborted" | "InvalidPart" => ErrorKind::Conflict,
         "BadDigest" | "InvalidDigest" | "XAmzContentChecksumMismatch" | "XAmzContentSHA256Mismatch" => {
             ErrorKind::ChecksumMismatch
         }

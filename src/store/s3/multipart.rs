@@ -116,10 +116,13 @@ impl MultipartStore for S3Store {
             .await
             .map_err(|error| {
                 let mut error = meaning("UploadPartCopy", self.url_of(&source.key), error);
-                // 400 InvalidRequest "not supported as a byte-range copy source", and what look-alikes say instead.
-                if error.kind == ErrorKind::Other {
-                    error.kind = ErrorKind::Unsupported;
-                }
+                error.kind = match error.kind {
+                    // 400 InvalidRequest "not supported as a byte-range copy source", and what look-alikes say instead.
+                    ErrorKind::Other => ErrorKind::Unsupported,
+                    // The version that has to stand there is gone.
+                    ErrorKind::NotFound => ErrorKind::PreconditionFailed,
+                    kind => kind,
+                };
                 error
             })?;
         let part = answer.copy_part_result();

@@ -14,6 +14,9 @@ use crate::store::{
     Payload, StorageTier, Store, StoreError,
 };
 
+/// How often an object is read whose bytes break off.
+const MAX_READS: u32 = 4;
+
 #[async_trait]
 impl Store for S3Store {
     async fn head(&self, key: &ObjectKey) -> Result<Option<ObjectInfo>, StoreError> {
@@ -34,33 +37,14 @@ impl Store for S3Store {
     }
 
     async fn get(&self, key: &ObjectKey, max_len: u64) -> Result<Option<(Vec<u8>, ETag)>, StoreError> {
-        let answer = match self.client.get_object().bucket(&self.bucket).key(key.as_str()).send().await {
-            Ok(answer) => answer,
-            Err(error) => return absent_or(meaning("GetObject", self.url_of(key), error)),
-        };
-        let failed = |kind, message| StoreError {
-            kind,
-            operation: "GetObject",
-            target: self.url_of(key),
-            message,
-            source: None,
-        };
-        let len = u64::try_from(answer.content_length().unwrap_or_default()).unwrap_or_default();
-        let etag = ETag::new(answer.e_tag().unwrap_or_default());
-        let mut bytes = Vec::with_capacity(len.min(max_len) as usize);
-        let mut body = answer.body;
-        // Counted as it comes: a server that lies about the length must not fill the memory.
-        while let Some(piece) = body.next().await {
-            let piece = piece.map_err(|error| failed(ErrorKind::Network, format!("the answer broke off: {error}")))?;
-            if (bytes.len() + piece.len()) as u64 > max_len {
-                return Err(failed(
-                    ErrorKind::TooLarge,
-                    format!("it is longer than {max_len} bytes (the store says {len})"),
-                ));
+        // The SDK sends a request again, but not one whose answer broke off in its body.
+        for _ in 1..MAX_READS {
+            match self.get_once(key, max_len).await {
+                Err(error) if error.kind == ErrorKind::Network => tracing::debug!(%error, "reading again"),
+                result => return result,
             }
-            bytes.extend_from_slice(&piece);
         }
-        Ok(Some((bytes, etag)))
+        self.get_once(key, max_len).await
     }
 
     async fn put(
@@ -134,6 +118,38 @@ impl Store for S3Store {
 
     fn requests(&self) -> BTreeMap<String, u64> {
         self.wire.requests()
+    }
+}
+
+impl S3Store {
+    async fn get_once(&self, key: &ObjectKey, max_len: u64) -> Result<Option<(Vec<u8>, ETag)>, StoreError> {
+        let answer = match self.client.get_object().bucket(&self.bucket).key(key.as_str()).send().await {
+            Ok(answer) => answer,
+            Err(error) => return absent_or(meaning("GetObject", self.url_of(key), error)),
+        };
+        let failed = |kind, message| StoreError {
+            kind,
+            operation: "GetObject",
+            target: self.url_of(key),
+            message,
+            source: None,
+        };
+        let len = u64::try_from(answer.content_length().unwrap_or_default()).unwrap_or_default();
+        let etag = ETag::new(answer.e_tag().unwrap_or_default());
+        let mut bytes = Vec::with_capacity(len.min(max_len) as usize);
+        let mut body = answer.body;
+        // Counted as it comes: a server that lies about the length must not fill the memory.
+        while let Some(piece) = body.next().await {
+            let piece = piece.map_err(|error| failed(ErrorKind::Network, format!("the answer broke off: {error}")))?;
+            if (bytes.len() + piece.len()) as u64 > max_len {
+                return Err(failed(
+                    ErrorKind::TooLarge,
+                    format!("it is longer than {max_len} bytes (the store says {len})"),
+                ));
+            }
+            bytes.extend_from_slice(&piece);
+        }
+        Ok(Some((bytes, etag)))
     }
 }
 

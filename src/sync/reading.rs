@@ -21,6 +21,8 @@ pub(super) struct Wanted {
     pub(super) blocks: Option<BlockLen>,
     /// Its MD5.
     pub(super) md5: bool,
+    /// Its BLAKE3 hash.
+    pub(super) blake3: bool,
 }
 
 /// A range that has been read.
@@ -28,6 +30,8 @@ pub(super) struct ReadRange {
     pub(super) payload: Payload,
     /// The sums of its blocks, piece by piece, where they are wanted.
     pub(super) sums: Vec<RangeSums>,
+    /// Its BLAKE3 hash, where that is wanted.
+    pub(super) blake3: Option<[u8; 32]>,
 }
 
 /// Reads `len` bytes from `offset` on for a file's task, on the blocking threads.
@@ -68,6 +72,7 @@ fn read(
     let mut sums = Vec::new();
     let mut crc64nvme = 0;
     let mut md5 = wanted.md5.then(Md5::new);
+    let mut blake3 = wanted.blake3.then(blake3::Hasher::new);
     let end = offset + len;
     let mut at = offset;
     while at < end {
@@ -88,6 +93,9 @@ fn read(
         if let Some(md5) = &mut md5 {
             md5.update(&*piece);
         }
+        if let Some(blake3) = &mut blake3 {
+            blake3.update(piece);
+        }
         at += piece_len as u64;
     }
     let body = if keep {
@@ -97,7 +105,8 @@ fn read(
         PayloadBody::File { file, offset, len }
     };
     let checksums = Checksums { crc64nvme, md5: md5.map(|md5| md5.finalize().into()) };
-    Ok(ReadRange { payload: Payload { body, checksums, on_sent }, sums })
+    let blake3 = blake3.map(|hasher| hasher.finalize().into());
+    Ok(ReadRange { payload: Payload { body, checksums, on_sent }, sums, blake3 })
 }
 
 /// The sums of `len` bytes from `offset` on, read piece by piece and not kept.

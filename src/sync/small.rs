@@ -33,7 +33,7 @@ pub(super) async fn sync_small(
     // An object of the same length may be the same: its ETag, where it is an MD5, or its checksum tells.
     let same_len = object.filter(|object| object.len == len);
     let md5 = !context.store.is_proven() || same_len.is_some_and(|object| object.crc64nvme.is_none());
-    let read = read_range(task, file, 0, len, Wanted { blocks: None, md5 }).await?;
+    let read = read_range(task, file, 0, len, Wanted { blocks: None, md5, blake3: true }).await?;
     let sums = read.payload.checksums;
     if let Some(verification) = same_len.and_then(|object| equal_by(object, &sums)) {
         return Ok(Done::new(Action::Unchanged, "the store has the same checksum", verification));
@@ -46,7 +46,7 @@ pub(super) async fn sync_small(
         add(&task.tally.uploaded, len);
         return Ok(Done::new(Action::Uploaded, reason, Verification::None));
     }
-    let attributes = attributes_for(&task.path, &file.attributes(), context.options.archive, None);
+    let attributes = attributes_for(&task.path, &file.attributes(), context.options.archive, read.blake3.as_ref());
     let receipt = put(task, &task.key, read.payload.into(), &attributes, &Condition::still(object)).await?;
     add(&task.tally.uploaded, len);
     Ok(Done::new(Action::Uploaded, reason, verification_of(&receipt, &sums)))

@@ -44,8 +44,11 @@ impl Intercept for Wire {
         config: &mut ConfigBag,
     ) -> Result<(), BoxError> {
         let operation = config.load::<Metadata>().map_or("unknown", Metadata::name).to_owned();
+        let request = context.request();
+        // Headers are left out: they hold the signature.
+        tracing::trace!(operation, method = request.method(), url = request.uri(), "request");
+        self.0.to_aws.store(is_aws(request.uri()), Ordering::Relaxed);
         *self.0.requests.lock().unwrap_or_else(PoisonError::into_inner).entry(operation).or_default() += 1;
-        self.0.to_aws.store(is_aws(context.request().uri()), Ordering::Relaxed);
         Ok(())
     }
 
@@ -56,11 +59,9 @@ impl Intercept for Wire {
         config: &mut ConfigBag,
     ) -> Result<(), BoxError> {
         let operation = config.load::<Metadata>().map_or("unknown", Metadata::name);
-        // Headers are left out: they hold the signature.
-        let (method, url) = context.request().map_or(("", ""), |request| (request.method(), request.uri()));
         let status = context.response().map(|answer| answer.status().as_u16());
         let id = context.response().and_then(|answer| answer.headers().get("x-amz-request-id"));
-        tracing::trace!(operation, method, url, status, id, "request");
+        tracing::trace!(operation, status, id, "answer");
         Ok(())
     }
 }

@@ -59,6 +59,21 @@ fn identical_files_of_every_length_near_a_block_are_one_copy() {
 }
 
 #[test]
+fn runs_of_zeros_do_not_lead_a_shifted_copy_astray() {
+    let mut basis = Vec::new();
+    for seed in 0..20 {
+        basis.extend(noise(seed, 5_000 + 700 * seed as usize));
+        basis.resize(basis.len() + 3_000 + 1_111 * seed as usize, 0);
+    }
+    basis.extend(noise(99, 4_000));
+    for shift in [1, 1000, 1024, 5000] {
+        let new = [noise(50, shift), basis.clone()].concat();
+        let expected = [Op::Literal { len: shift as u64 }, Op::Copy { from: 0, len: basis.len() as u64 }];
+        assert_eq!(scan(&basis, &new).delta.ops(), expected, "shifted by {shift}");
+    }
+}
+
+#[test]
 fn a_file_shorter_than_a_block_is_found_at_both_ends() {
     let basis = noise(1, 700);
     let mut behind = noise(2, 5000);

@@ -81,6 +81,23 @@ impl Cover {
         covered >= end
     }
 
+    /// Puts detours back: a claim that starts where the one before ends, in another place of the basis, is replaced by the
+    /// continuation of that one where `goes_on` says that the same bytes lie there.
+    pub(super) fn straighten<E>(&mut self, mut goes_on: impl FnMut(&Claim, u64) -> Result<bool, E>) -> Result<(), E> {
+        let mut straight = Self { claims: Vec::with_capacity(self.claims.len()) };
+        for mut claim in std::mem::take(&mut self.claims) {
+            if let Some(last) = straight.claims.last() {
+                let next = last.from + last.len;
+                if last.end() == claim.at && claim.from != next && goes_on(&claim, next)? {
+                    claim.from = next;
+                }
+            }
+            straight.append(claim);
+        }
+        *self = straight;
+        Ok(())
+    }
+
     /// The delta of a new file of `new_len` bytes: copies where there are claims, literals elsewhere.
     pub(super) fn into_delta(self, new_len: u64) -> Delta {
         let mut delta = Delta::default();
@@ -128,6 +145,28 @@ mod tests {
             Op::Copy { from: 0, len: 5 },
         ];
         assert_eq!(cover.into_delta(15).ops(), expected);
+    }
+
+    #[test]
+    fn detours_are_put_back_and_what_follows_joins() {
+        let mut cover = Cover::default();
+        for (at, len, from) in [(0, 10, 100), (10, 5, 900), (15, 5, 115), (20, 5, 700), (30, 5, 730)] {
+            cover.add(Claim { at, len, from });
+        }
+        let mut asked = Vec::new();
+        let straightened = cover.straighten(|claim, from| {
+            asked.push((claim.at, from));
+            Ok::<_, ()>(claim.at == 10)
+        });
+        assert_eq!(straightened, Ok(()));
+        assert_eq!(asked, [(10, 110), (20, 120)]);
+        let expected = [
+            Op::Copy { from: 100, len: 20 },
+            Op::Copy { from: 700, len: 5 },
+            Op::Literal { len: 5 },
+            Op::Copy { from: 730, len: 5 },
+        ];
+        assert_eq!(cover.into_delta(35).ops(), expected);
     }
 
     #[test]

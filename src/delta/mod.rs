@@ -15,6 +15,7 @@ mod scan;
 mod search;
 mod segment;
 mod signature;
+mod straighten;
 mod strong;
 mod sums;
 mod weak;

@@ -18,6 +18,7 @@ use super::difference::Delta;
 use super::read::{ReadAt, SparseReader};
 use super::segment::{SegmentSums, Task, Worker};
 use super::signature::{BlockSum, Signature};
+use super::straighten::Straightener;
 use super::strong;
 use super::sums::{NO_SUM, signature_of};
 
@@ -81,13 +82,14 @@ pub enum ScanError {
 
 /// Scans `new` against a `basis` and signs it in blocks of `block_len`, which may differ from those of the basis.
 ///
-/// Every byte is read once, but for one block at either end of a segment that changed there, and the bytes under the
-/// basis' short last block. Holes are not read. Of the new file's bytes, all that some full block of the basis covers
-/// are copied; the short last block is found at its own offset, at the end of the new file, and behind a copy of the
-/// block before it. Where bytes lie in several places of the basis, the same offset is preferred, then the place that
-/// continues the copy before. The result does not depend on the number of threads.
+/// Every byte is read once, but for one block at either end of a segment that changed there, the bytes under the
+/// basis' short last block, and copies that are straightened. Holes are not read. Of the new file's bytes, all that some
+/// full block of the basis covers are copied; the short last block is found at its own offset, at the end of the new
+/// file, and behind a copy of the block before it. Where bytes lie in several places of the basis, the same offset is
+/// preferred, then the place that continues the copy before, also across segments. The result does not depend on the
+/// number of threads.
 ///
-/// A hostile signature can make it hash in vain as many bytes as the file has, and no more.
+/// A hostile signature can make it hash in vain twice as many bytes as the file has, and no more.
 ///
 /// # Errors
 ///
@@ -104,6 +106,9 @@ pub fn scan(
     let task = Task::new(basis, new, len, block_len.bytes(), segment);
     let mut assembly = run_workers(&task, options.threads, progress)?;
     add_tail(&mut assembly.cover, basis, new, len)?;
+    let mut straightener = Straightener::new(basis, new, len);
+    let straightened = assembly.cover.straighten(|claim, from| straightener.goes_on(claim, from));
+    straightened.map_err(|(offset, source)| ScanError::Read { offset, source })?;
     let (signature, crcs) = signature_of(block_len, len, assembly.blocks, &assembly.crcs);
     Ok(Scan { delta: assembly.cover.into_delta(len), signature, crcs })
 }

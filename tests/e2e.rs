@@ -1,0 +1,22 @@
+//! The program from the outside: `hugesync` as a child process against an S3 server.
+//!
+//! The server is the strict double, started by each test for itself; `e2e::servers::scenario` aims at any other one.
+
+mod e2e {
+    mod conflicts;
+    mod faults;
+    mod help;
+    mod hostile;
+    mod interrupted;
+    mod layout;
+    mod lookalikes;
+    mod numbers;
+    mod options;
+    mod refusals;
+    mod report;
+    mod scenario;
+    mod servers;
+    mod sign;
+    mod sources;
+    mod support;
+}

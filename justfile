@@ -38,13 +38,13 @@ servers:
 
 # How the strict double behaves against AWS; python3 needs boto3[crt] and requests
 probe:
-    cargo build -p strict-s3
+    cargo build --workspace --bins
     tests/servers/probe-double.sh python3
 
 # Memory for a file of GIB GiB
 memory gib="8":
     cargo build --release --bin hugesync
-    cargo build -p strict-s3
+    cargo build --workspace --bins
     tests/memory.sh {{ gib }}
 
 # Licences, bans, sources; needs cargo-deny

@@ -13,7 +13,7 @@ double=target/debug/strict-s3
 folder=target/memory
 
 [ -x "$hugesync" ] || cargo build --release --bin hugesync
-[ -x "$double" ] || cargo build -p strict-s3
+[ -x "$double" ] || cargo build --workspace --bins
 mkdir -p "$folder"
 free_gib=$(($(df -Pk "$folder" | awk 'NR == 2 { print $4 }') >> 20))
 if ((free_gib < 2 * gib + 1)); then

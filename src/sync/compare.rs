@@ -51,7 +51,9 @@ pub(super) async fn compare(
 ) -> Result<Compared, FileError> {
     let Fetched { signature, write_if } = signature_of(task, object, given_up).await?;
     let difference = match (comparison(file.len(), object, signature.is_ok()), signature) {
-        (Comparison::Scan, Ok(basis)) => scanned(task, file, block_len, object.and_then(|object| object.crc64nvme), basis).await?,
+        (Comparison::Scan, Ok(basis)) => {
+            scanned(task, file, block_len, object.and_then(|object| object.crc64nvme), basis).await?
+        }
         (Comparison::Checksum, Err(why)) => summed(task, file, block_len, object, why).await?,
         (_, signature) => Difference::Whole { known: None, why: signature.err().unwrap_or(NoBasis::NewObject) },
     };

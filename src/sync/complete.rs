@@ -60,10 +60,9 @@ pub(super) async fn complete(
         },
     };
     // Some stores say nothing of the object here (Ceph 16 answers with an empty ETag) and everything to HEAD.
-    if receipt.etag.as_str().is_empty() || (upload.checksummed && receipt.crc64nvme.is_none()) {
-        if let Some(object) = store.head(&task.key).await? {
-            receipt = PartReceipt { etag: object.etag, crc64nvme: object.crc64nvme };
-        }
+    let silent = receipt.etag.as_str().is_empty() || (upload.checksummed && receipt.crc64nvme.is_none());
+    if silent && let Some(object) = store.head(&task.key).await? {
+        receipt = PartReceipt { etag: object.etag, crc64nvme: object.crc64nvme };
     }
     let verification = if upload.checksummed && receipt.crc64nvme.is_some() {
         if receipt.crc64nvme != Some(whole.crc64nvme) {

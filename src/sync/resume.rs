@@ -29,7 +29,9 @@ pub(super) async fn unfinished(
     let Some(uploads) = allowed(multipart.uploads(&task.key).await) else { return Ok(None) };
     let last = uploads.into_iter().rev().find(|upload| upload.initiated.is_some_and(|began| began > not_before));
     let Some(upload) = last else { return Ok(None) };
-    let Some(parts) = allowed(multipart.parts(&upload).await).filter(|parts| !parts.is_empty()) else { return Ok(None) };
+    let Some(parts) = allowed(multipart.parts(&upload).await).filter(|parts| !parts.is_empty()) else {
+        return Ok(None);
+    };
     task.begin(Stage::Comparing, parts.iter().map(|part| part.len).sum());
     for listed in &parts {
         let Some(part) = (listed.number as usize).checked_sub(1).and_then(|index| plan.parts().get(index)) else {

@@ -1,7 +1,7 @@
 //! A run: every file of a job, as many side by side as their transfers allow.
 
 use std::collections::HashSet;
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -106,7 +106,7 @@ fn reserve_sidecar_names(listing: &mut Listing) {
     listing.skipped.extend(reserved.into_iter().map(|entry| (entry.path, Skipped::Reserved)));
 }
 
-fn skip(context: &Context, prefix: &str, path: &PathBuf, why: &Skipped) -> FileReport {
+fn skip(context: &Context, prefix: &str, path: &Path, why: &Skipped) -> FileReport {
     let path = path.display().to_string();
     let text = why.to_string();
     if !why.is_failure() {

@@ -109,7 +109,12 @@ pub(super) async fn put(
     match undamaged(|| store.put(key, payload.clone(), attributes, condition)).await {
         Ok(receipt) => Ok(receipt),
         // The answer to our own write was lost, and the request was sent again: what it met is what it wrote.
-        Err(error) if error.kind.is_conflict() && let Some(receipt) = ours(task, key, &payload).await? => Ok(receipt),
+        Err(error)
+            if error.kind.is_conflict()
+                && let Some(receipt) = ours(task, key, &payload).await? =>
+        {
+            Ok(receipt)
+        }
         Err(error) if may_be_wrong(task, error.kind) && holds(task, key, condition).await? => {
             task.warn(NO_CONDITIONS.to_owned());
             Ok(store.put(key, payload, attributes, &Condition::Always).await?)

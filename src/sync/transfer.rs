@@ -93,8 +93,11 @@ impl Transfer<'_> {
 
     async fn upload_part(&self, state: &State, number: u32, part: Part) -> Result<(u32, PartReceipt), FileError> {
         let _turn = self.task.context.upload_turn(part.len.min(MAX_BUFFERED)).await?;
-        let wanted =
-            Wanted { blocks: state.builder.is_some().then_some(self.block_len), md5: !self.upload.checksummed, blake3: false };
+        let wanted = Wanted {
+            blocks: state.builder.is_some().then_some(self.block_len),
+            md5: !self.upload.checksummed,
+            blake3: false,
+        };
         let read = read_range(self.task, self.file, part.offset, part.len, wanted).await?;
         if let Some(builder) = &state.builder {
             let mut builder = builder.lock().unwrap_or_else(PoisonError::into_inner);

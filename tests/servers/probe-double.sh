@@ -3,7 +3,7 @@
 #   probe-double.sh [PYTHON]      PYTHON has boto3[crt] and requests; target/debug/strict-s3 is built only where it is missing
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-[ -x target/debug/strict-s3 ] || cargo build -p strict-s3
+[ -x target/debug/strict-s3 ] || cargo build --workspace --bins
 folder=$(mktemp -d)
 target/debug/strict-s3 --data "$folder/s3" >"$folder/endpoint" 2>"$folder/log" &
 double=$!

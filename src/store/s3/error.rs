@@ -27,7 +27,10 @@ where
     StoreError { kind, operation, target, message, source: None }
 }
 
-fn service_error<E: ProvideErrorMetadata + StdError + 'static>(error: &E, answer: &HttpResponse) -> (ErrorKind, String) {
+fn service_error<E: ProvideErrorMetadata + StdError + 'static>(
+    error: &E,
+    answer: &HttpResponse,
+) -> (ErrorKind, String) {
     let status = answer.status().as_u16();
     let code = error.code().unwrap_or_default();
     let kind = kind_of(code, status);

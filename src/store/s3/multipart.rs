@@ -199,7 +199,10 @@ impl MultipartStore for S3Store {
                 .send()
                 .await
                 .map_err(|error| meaning("ListMultipartUploads", self.url_of(key), error))?;
-            let of_key = page.uploads().iter().filter(|upload| upload.key().is_some_and(|found| url_decoded(found) == key.as_str()));
+            let of_key = page
+                .uploads()
+                .iter()
+                .filter(|upload| upload.key().is_some_and(|found| url_decoded(found) == key.as_str()));
             uploads.extend(of_key.filter_map(|upload| {
                 Some(Upload {
                     key: key.clone(),

@@ -13,7 +13,7 @@ pub enum ErrorKind {
     NoSuchBucket,
     /// The bucket lies in another region.
     WrongRegion,
-    /// The upload is gone: completed, aborted or expired.
+    /// The upload is gone (completed, aborted or expired), or holds other parts than ours.
     NoSuchUpload,
     /// The credentials are good but not allowed this.
     AccessDenied,

@@ -77,7 +77,7 @@ pub trait MultipartStore: Send + Sync {
     /// Copies `range` of `source` as part `number`, inside the store.
     ///
     /// # Errors
-    /// [`ErrorKind::PreconditionFailed`](super::ErrorKind::PreconditionFailed) where another version stands there, and
+    /// [`ErrorKind::PreconditionFailed`](super::ErrorKind::PreconditionFailed) where another version or nothing stands there, and
     /// [`ErrorKind::Unsupported`](super::ErrorKind::Unsupported) where this range cannot be copied and has to be uploaded.
     async fn copy_part(
         &self,

@@ -61,7 +61,8 @@ fn kind_of(code: &str, status: u16) -> ErrorKind {
     match code {
         "NoSuchKey" | "NoSuchVersion" => ErrorKind::NotFound,
         "NoSuchBucket" => ErrorKind::NoSuchBucket,
-        "NoSuchUpload" => ErrorKind::NoSuchUpload,
+        // A part that is not the one we uploaded: somebody shares the upload.
+        "NoSuchUpload" | "InvalidPart" => ErrorKind::NoSuchUpload,
         "PermanentRedirect" | "AuthorizationHeaderMalformed" | "IllegalLocationConstraintException" => {
             ErrorKind::WrongRegion
         }
@@ -71,8 +72,7 @@ fn kind_of(code: &str, status: u16) -> ErrorKind {
         "ExpiredToken" | "ExpiredTokenException" | "TokenRefreshRequired" => ErrorKind::ExpiredCredentials,
         "RequestTimeTooSkewed" => ErrorKind::ClockSkew,
         "PreconditionFailed" => ErrorKind::PreconditionFailed,
-        // A part that is not the one we uploaded: somebody shares the upload.
-        "ConditionalRequestConflict" | "OperationAborted" | "InvalidPart" => ErrorKind::Conflict,
+        "ConditionalRequestConflict" | "OperationAborted" => ErrorKind::Conflict,
         "BadDigest" | "InvalidDigest" | "XAmzContentChecksumMismatch" | "XAmzContentSHA256Mismatch" => {
             ErrorKind::ChecksumMismatch
         }

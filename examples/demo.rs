@@ -154,7 +154,7 @@ fn overwrite_pages(path: &Path) -> io::Result<()> {
     let file = OpenOptions::new().write(true).open(path)?;
     let len = file.metadata()?.len();
     for page in 0..20u64 {
-        let offset = len / 20 * page & !4095;
+        let offset = (len / 20 * page) & !4095;
         file.write_all_at(&[page as u8; 4096][..(len - offset).min(4096) as usize], offset)?;
     }
     Ok(())

@@ -129,15 +129,15 @@ mod tests {
             assert!(may_hold(&index, weak));
         }
         for absent in [1, 8, 10, u64::MAX - 2, 1 << 62] {
-            assert_eq!(index.blocks(WeakSum(absent)), []);
+            assert!(index.blocks(WeakSum(absent)).is_empty());
         }
     }
 
     #[test]
     fn an_empty_basis_holds_nothing() {
         let index = index(&[]);
-        assert_eq!(index.blocks(WeakSum(0)), []);
-        assert_eq!(index.blocks(WeakSum(u64::MAX)), []);
+        assert!(index.blocks(WeakSum(0)).is_empty());
+        assert!(index.blocks(WeakSum(u64::MAX)).is_empty());
         assert!(!may_hold(&index, 0));
     }
 

@@ -104,7 +104,15 @@ fn plan(
         (Difference::Delta { delta, known, basis }, Some(object)) => {
             let plan = stitch::plan(&delta, &limits, &costs)?;
             if plan.copied_bytes() == 0 {
-                let reason = "nothing of it is in the old version".to_owned();
+                let reason = if delta.literal_bytes() == delta.len() {
+                    "nothing of it is in the old version".to_owned()
+                } else {
+                    format!(
+                        "its {} new bytes are too scattered for parts of at least {} bytes",
+                        delta.literal_bytes(),
+                        limits.min_part
+                    )
+                };
                 return Ok(Work { plan: whole()?, known: Some(known), basis: None, reason });
             }
             let source = CopySource { key: task.key.clone(), etag: object.etag.clone() };

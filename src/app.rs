@@ -44,6 +44,9 @@ pub enum AppError {
     /// The source's name is not UTF-8.
     #[error("the source {} has a name that is not UTF-8, which no object key can hold", .0.display())]
     NotUtf8(PathBuf),
+    /// The run was stopped before its first file.
+    #[error("interrupted")]
+    Interrupted,
     /// There is no client for the store.
     #[error(transparent)]
     Connect(#[from] ConnectError),
@@ -70,7 +73,18 @@ pub async fn sync(
     observer: Arc<dyn Observer>,
     cancel: CancellationToken,
 ) -> Result<Summary, AppError> {
-    let SyncRequest { source, destination, s3, options } = request;
+    let options = request.options.clone();
+    let (job, store) = tokio::select! {
+        biased;
+        () = cancel.cancelled() => return Err(AppError::Interrupted),
+        prepared = prepare(request) => prepared?,
+    };
+    Ok(run(job, store, Arc::new(LocalFiles), options, observer, cancel).await?)
+}
+
+/// What comes before the first file: looks at the source, reaches the store, decides about keys.
+async fn prepare(request: SyncRequest) -> Result<(Job, Arc<dyn Store>), AppError> {
+    let SyncRequest { source, destination, s3, .. } = request;
     let name = SourceName::parse(source.to_str().ok_or_else(|| AppError::NotUtf8(source.clone()))?);
     let found = look_at(&source).await?;
     let settings = S3Settings { bucket: destination.bucket.clone(), ..s3 };
@@ -90,7 +104,7 @@ pub async fn sync(
             Job { listing, prefix: String::new(), destination, is_directory: false }
         }
     };
-    Ok(run(job, store, Arc::new(LocalFiles), options, observer, cancel).await?)
+    Ok((job, store))
 }
 
 enum Found {

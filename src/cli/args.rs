@@ -1,6 +1,6 @@
 //! The arguments. Reading them does nothing else.
 
-use std::num::NonZeroUsize;
+use std::num::NonZeroU16;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -52,8 +52,8 @@ pub(super) struct SyncArgs {
     #[arg(short = 'P', long)]
     pub(super) progress: bool,
     /// Uploads under way at once [default: 12]
-    #[arg(short, long, value_name = "N")]
-    pub(super) jobs: Option<NonZeroUsize>,
+    #[arg(short, long, value_name = "N", value_parser = jobs)]
+    pub(super) jobs: Option<NonZeroU16>,
     /// Not supported yet: delete what the source does not have
     #[arg(long)]
     pub(super) delete: bool,
@@ -93,6 +93,14 @@ pub(super) struct SyncArgs {
     /// The form of log lines on stderr
     #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
     pub(super) log_format: LogFormat,
+}
+
+/// The most uploads at once: each takes 8 MiB of memory, and no store likes more.
+const MAX_JOBS: u16 = 1024;
+
+fn jobs(text: &str) -> Result<NonZeroU16, String> {
+    let jobs = text.parse::<NonZeroU16>().ok().filter(|jobs| jobs.get() <= MAX_JOBS);
+    jobs.ok_or_else(|| format!("a number from 1 to {MAX_JOBS} is wanted"))
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]

@@ -1,5 +1,6 @@
 //! The one place that knows exit codes, and how errors are printed.
 
+use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 use super::args::LogFormat;
@@ -19,7 +20,9 @@ pub(super) fn code_of(summary: &Summary) -> ExitCode {
     ExitCode::from(match summary {
         Summary { interrupted: true, .. } => INTERRUPTED,
         Summary { files_failed: 0, .. } => 0,
-        Summary { files_failed, files_total, .. } if files_failed == files_total => FAILED,
+        Summary { files_failed, files_skipped, files_total, .. } if files_failed + files_skipped == *files_total => {
+            FAILED
+        }
         _ => SOME_FAILED,
     })
 }
@@ -29,18 +32,23 @@ pub(super) fn print_error(format: LogFormat, message: &str, hint: Option<&str>) 
     match format {
         LogFormat::Json => tracing::error!(hint, "{message}"),
         LogFormat::Text => {
-            eprintln!("error: {message}");
+            print_line(&format!("error: {message}"));
             if let Some(hint) = hint {
-                eprintln!("hint: {hint}");
+                print_line(&format!("hint: {hint}"));
             }
         }
     }
+}
+
+/// Prints a line to stderr. That nobody reads it any more (`2>&1 | head`) is no reason to stop.
+pub(super) fn print_line(line: &str) {
+    let _ = writeln!(io::stderr(), "{line}");
 }
 
 /// Prints something that is worth knowing and no fault to stderr.
 pub(super) fn print_note(format: LogFormat, text: &str) {
     match format {
         LogFormat::Json => tracing::warn!("{text}"),
-        LogFormat::Text => eprintln!("note: {text}"),
+        LogFormat::Text => print_line(&format!("note: {text}")),
     }
 }

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use indicatif::{HumanBytes, MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::args::LogFormat;
+use super::exit::print_line;
 use super::human;
 use crate::sync::{Event, FileId, FileReport, Observer, Stage};
 
@@ -153,7 +154,7 @@ impl Progress {
             );
             match self.log_format {
                 LogFormat::Json => tracing::warn!(bytes_done = state.bytes_done, "{line}"),
-                LogFormat::Text => eprintln!("progress: {line}"),
+                LogFormat::Text => print_line(&format!("progress: {line}")),
             }
         }
     }
@@ -161,7 +162,9 @@ impl Progress {
     fn warn(&self, path: &str, text: &str) {
         match self.log_format {
             LogFormat::Json => tracing::warn!(path, "{text}"),
-            LogFormat::Text => self.bars.suspend(|| eprintln!("warning: {}: {}", human::name(path), human::name(text))),
+            LogFormat::Text => {
+                self.bars.suspend(|| print_line(&format!("warning: {}: {}", human::name(path), human::name(text))))
+            }
         }
     }
 }

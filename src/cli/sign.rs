@@ -11,7 +11,7 @@ use anyhow::{Context as _, Result};
 use indicatif::{HumanBytes, ProgressBar, ProgressStyle};
 
 use super::args::{LogFormat, SignArgs};
-use super::exit::{self, print_error};
+use super::exit::{self, print_error, print_line};
 use super::human;
 use crate::delta::{BlockLen, ReadAt as _, ScanOptions, sign};
 use crate::sidecar::{self, Entry, Sidecar};
@@ -52,13 +52,13 @@ fn write(args: &SignArgs, path: &Path) -> Result<()> {
         return Ok(());
     }
     replace(&out, &bytes).with_context(|| format!("cannot write {}", out.display()))?;
-    eprintln!(
+    print_line(&format!(
         "wrote {}: {} blocks of {} in {}",
         human::name(&out.display().to_string()),
         signature.blocks().len(),
         HumanBytes(block_len.bytes()),
         HumanBytes(bytes.len() as u64),
-    );
+    ));
     Ok(())
 }
 

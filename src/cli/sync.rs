@@ -14,7 +14,7 @@ use super::progress::Progress;
 use super::{human, logging};
 use crate::app::{self, AppError, SyncRequest};
 use crate::store::s3::S3Settings;
-use crate::sync::{JSON_VERSION, Summary, SyncOptions};
+use crate::sync::{INTERRUPTED, JSON_VERSION, Summary, SyncOptions};
 use crate::tree::Destination;
 
 /// Uploads at once unless `--jobs` says otherwise: parts of 8 MiB in memory for each, so some 100 MB in all; at the 50 to
@@ -90,7 +90,7 @@ fn request(args: &SyncArgs) -> Result<SyncRequest, (String, Option<&'static str>
             path_style: args.path_style,
         },
         options: SyncOptions {
-            jobs: args.jobs.unwrap_or(DEFAULT_JOBS),
+            jobs: args.jobs.map_or(DEFAULT_JOBS, NonZeroUsize::from),
             threads,
             delta_threshold: args.delta_threshold,
             block_len: args.block_size.map(|size| size.block_len),
@@ -123,8 +123,10 @@ async fn signal() -> io::Result<()> {
 
 fn finished(args: &SyncArgs, summary: &Summary) -> ExitCode {
     let format = args.log_format;
-    let failed = summary.files.iter().filter_map(|file| Some((file, file.error.as_ref()?)));
-    for (file, error) in failed.take(MAX_ERRORS) {
+    let mut failed: Vec<_> = summary.files.iter().filter_map(|file| Some((file, file.error.as_ref()?))).collect();
+    // What stopped the run before those that it stopped.
+    failed.sort_by_key(|(_, error)| error.message == INTERRUPTED);
+    for (file, error) in failed.into_iter().take(MAX_ERRORS) {
         print_error(format, &human::name(&format!("{}: {}", file.path, error.message)), error.hint.as_deref());
     }
     let more = summary.files_failed.saturating_sub(MAX_ERRORS as u64);
@@ -148,7 +150,7 @@ fn failed(args: &SyncArgs, error: &AppError) -> ExitCode {
         // The error has been said on stderr; that stdout is closed adds nothing to it.
         let _ = print(&report.to_string());
     }
-    ExitCode::from(exit::FAILED)
+    ExitCode::from(if matches!(error, AppError::Interrupted) { exit::INTERRUPTED } else { exit::FAILED })
 }
 
 fn json(summary: &Summary) -> String {

@@ -55,6 +55,11 @@ impl ErrorKind {
         matches!(self, Self::PreconditionFailed | Self::Conflict)
     }
 
+    /// Whether it is the credentials, or the clock that they are checked by, whatever is asked for.
+    pub const fn concerns_credentials(self) -> bool {
+        matches!(self, Self::NoCredentials | Self::BadCredentials | Self::ExpiredCredentials | Self::ClockSkew)
+    }
+
     /// What the user can do about it, where there is something.
     pub const fn hint(self) -> Option<&'static str> {
         Some(match self {
@@ -68,7 +73,7 @@ impl ErrorKind {
                 "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, or log in with 'aws sso login'"
             }
             Self::BadCredentials => "check the access key and the secret, and that they belong to this endpoint",
-            Self::ExpiredCredentials => "get new credentials and run again: what is already uploaded is kept",
+            Self::ExpiredCredentials => "get new credentials and run again",
             Self::ClockSkew => "set this machine's clock (for example with NTP)",
             Self::Throttled => "run again later, or with a smaller --jobs",
             Self::Unavailable => "the store has trouble: run again later",

@@ -44,11 +44,10 @@ pub(super) async fn complete(
         Ok(receipt) => receipt,
         Err(error) => match error.kind {
             // The answer was lost and a retry found the upload gone, or no answer came at all: is it there?
-            ErrorKind::NoSuchUpload | ErrorKind::Network | ErrorKind::Unavailable => {
-                match standing(task, parts, whole).await {
-                    Some(receipt) => receipt,
-                    None => return Err(error.into()),
-                }
+            kind if may_have_been_done(kind)
+                && let Some(receipt) = standing(task, parts, whole).await =>
+            {
+                receipt
             }
             kind if may_be_wrong(task, kind) && holds(task, &task.key, condition).await? => {
                 task.warn(NO_CONDITIONS.to_owned());
@@ -78,6 +77,11 @@ pub(super) async fn complete(
         task.warn("the store reports no checksum that could be compared: the object is not verified".to_owned());
     }
     Ok(Completed { etag: receipt.etag, verification })
+}
+
+/// Whether an error may hide that an earlier attempt at the same request was carried out.
+fn may_have_been_done(kind: ErrorKind) -> bool {
+    matches!(kind, ErrorKind::NoSuchUpload | ErrorKind::Network | ErrorKind::Unavailable) || kind.is_conflict()
 }
 
 fn not_equal(task: &Task) -> FileError {

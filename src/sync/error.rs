@@ -8,6 +8,9 @@ use crate::delta::ScanError;
 use crate::stitch::PlanError;
 use crate::store::{BadKey, ErrorKind, StoreError};
 
+/// What is said of a file whose sync was stopped, or not begun any more.
+pub const INTERRUPTED: &str = "interrupted";
+
 /// What ended the sync of one file.
 #[derive(Debug, Error)]
 pub enum FileError {
@@ -33,7 +36,7 @@ pub enum FileError {
     NotEqual(String),
     /// The store does not copy a range that it has.
     #[error("the store does not copy ranges of the old version ({0})")]
-    NotCopied(#[source] StoreError),
+    NotCopied(String),
     /// The file cannot be cut into parts.
     #[error("the file cannot be uploaded: {0}")]
     Plan(#[from] PlanError),
@@ -41,7 +44,7 @@ pub enum FileError {
     #[error("the file cannot have a key: {0}")]
     Key(#[from] BadKey),
     /// The run was stopped.
-    #[error("interrupted")]
+    #[error("{INTERRUPTED}")]
     Interrupted,
 }
 
@@ -61,15 +64,8 @@ impl FileError {
 
     /// Whether every other file would fail in the same way.
     pub(super) fn concerns_all(&self) -> bool {
-        matches!(self, Self::Store(error) if matches!(
-            error.kind,
-            ErrorKind::NoSuchBucket
-                | ErrorKind::WrongRegion
-                | ErrorKind::NoCredentials
-                | ErrorKind::BadCredentials
-                | ErrorKind::ExpiredCredentials
-                | ErrorKind::ClockSkew
-        ))
+        matches!(self, Self::Store(error) if error.kind.concerns_credentials()
+            || matches!(error.kind, ErrorKind::NoSuchBucket | ErrorKind::WrongRegion))
     }
 }
 

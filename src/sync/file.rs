@@ -100,12 +100,13 @@ async fn attempts(
             opened => opened?,
         };
         *bytes_total = file.len();
+        let by_parts = context.store.multipart().filter(|_| in_parts(task, file.len()));
+        // A listing may be hours old by now: for a large file one request is less than an upload for nothing.
         let object = match listed {
-            Listed::Absent => None,
-            Listed::Maybe => context.store.head(&task.key).await?,
+            Listed::Absent if by_parts.is_none() => None,
+            _ => context.store.head(&task.key).await?,
         };
         listed = Listed::Maybe;
-        let by_parts = context.store.multipart().filter(|_| in_parts(task, file.len()));
         let result = match by_parts {
             Some(multipart) => sync_large(task, multipart, &file, object.as_ref(), given_up.as_ref()).await,
             None => sync_small(task, &file, object.as_ref()).await,

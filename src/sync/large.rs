@@ -28,8 +28,10 @@ const ABORT_TIMEOUT: Duration = Duration::from_secs(4);
 struct Work {
     plan: Plan,
     known: Option<Known>,
-    /// The old version and its signature, where parts are copied from it.
-    basis: Option<(CopySource, Signature)>,
+    /// The old version, where parts are copied from it.
+    basis: Option<CopySource>,
+    /// The signature of the old version, where it is known.
+    old: Option<Signature>,
     reason: String,
 }
 
@@ -48,7 +50,7 @@ pub(super) async fn sync_large(
         (Difference::Unchanged { verification, reason, unsigned }, Some(object)) => {
             if let Some(signature) = unsigned.filter(|_| options.sidecars && !options.dry_run) {
                 let entry = (Some(object.etag.clone()), &signature);
-                write(task, &[entry], &write_sidecar_if).await?;
+                unless_conflict(write(task, &[entry], &write_sidecar_if).await)?;
             }
             return Ok(Done::new(Action::Unchanged, reason, verification));
         }
@@ -113,13 +115,15 @@ fn plan(
                         limits.min_part
                     )
                 };
-                return Ok(Work { plan: whole()?, known: Some(known), basis: None, reason });
+                return Ok(Work { plan: whole()?, known: Some(known), basis: None, old: Some(basis), reason });
             }
             let source = CopySource { key: task.key.clone(), etag: object.etag.clone() };
             let reason = format!("{} of {} bytes are new", delta.literal_bytes(), delta.len());
-            Work { plan, known: Some(known), basis: Some((source, basis)), reason }
+            Work { plan, known: Some(known), basis: Some(source), old: Some(basis), reason }
         }
-        (Difference::Whole { known, why }, _) => Work { plan: whole()?, known, basis: None, reason: why.reason() },
+        (Difference::Whole { known, why }, _) => {
+            Work { plan: whole()?, known, basis: None, old: None, reason: why.reason() }
+        }
         (Difference::Delta { .. } | Difference::Unchanged { .. }, _) => {
             unreachable!("without an object there is nothing to differ from")
         }
@@ -135,12 +139,11 @@ async fn carry_out(
     block_len: BlockLen,
     work: Work,
 ) -> Result<Verification, FileError> {
-    let Work { plan, known, basis, .. } = work;
+    let Work { plan, known, basis, old, .. } = work;
     // Parts that were copied are as quickly copied again; only uploads from the file alone are gone on with.
-    let resumed = match basis {
-        None => unfinished(task, multipart, file, &plan, object).await?,
-        Some(_) => None,
-    };
+    // Nor are those whose metadata says something of this file that cannot be compared.
+    let resumable = basis.is_none() && known.is_none() && !task.context.options.archive;
+    let resumed = if resumable { unfinished(task, multipart, file, &plan, object).await? } else { None };
     let (upload, kept) = match resumed {
         Some(found) => found,
         None => {
@@ -150,19 +153,8 @@ async fn carry_out(
         }
     };
     tracing::debug!(key = %task.key, upload = upload.id, checksummed = upload.checksummed, kept = kept.len(), "uploading");
-    let (source, old) = basis.unzip();
-    let stitched = source.is_some();
-    let transfer = Transfer {
-        task,
-        multipart,
-        upload: &upload,
-        file,
-        plan: &plan,
-        basis: source.as_ref(),
-        known,
-        block_len,
-        kept,
-    };
+    let transfer =
+        Transfer { task, multipart, upload: &upload, file, plan: &plan, basis: basis.as_ref(), known, block_len, kept };
     let finish = async {
         let transferred = transfer.run().await?;
         if file.has_changed().map_err(FileError::from_read)? {
@@ -177,7 +169,7 @@ async fn carry_out(
         result = finish => result,
     };
     if let Err(error) = &result {
-        give_up(task, multipart, &upload, stitched, error).await;
+        give_up(task, multipart, &upload, resumable, error).await;
     }
     result
 }
@@ -205,17 +197,21 @@ async fn stand(
     let final_already = entries.len() == 1 && expected.as_ref() == Some(&etag);
     if let Some(version) = written.filter(|_| !final_already) {
         let entry = (Some(etag), &transferred.signature);
-        // Somebody who writes it now is making the next version, whose sidecar is the better one.
-        match write(task, &[entry], &Condition::Unchanged(version)).await {
-            Err(error) if !error.is_conflict() => return Err(error),
-            _ => {}
-        }
+        unless_conflict(write(task, &[entry], &Condition::Unchanged(version)).await)?;
     }
     Ok(verification)
 }
 
+/// Lets a sidecar be that somebody else writes now: that one is of this version too, or of the next.
+fn unless_conflict<T>(written: Result<T, FileError>) -> Result<(), FileError> {
+    match written {
+        Err(error) if !error.is_conflict() => Err(error),
+        _ => Ok(()),
+    }
+}
+
 /// Frees the parts of an upload that will not be finished. One that the next run can go on with is kept.
-async fn give_up(task: &Task, multipart: &dyn MultipartStore, upload: &Upload, stitched: bool, error: &FileError) {
+async fn give_up(task: &Task, multipart: &dyn MultipartStore, upload: &Upload, resumable: bool, error: &FileError) {
     let passing = match error {
         FileError::Interrupted => true,
         FileError::Store(StoreError { kind, .. }) => matches!(
@@ -224,7 +220,7 @@ async fn give_up(task: &Task, multipart: &dyn MultipartStore, upload: &Upload, s
         ),
         _ => false,
     };
-    if passing && !stitched {
+    if passing && resumable {
         tracing::info!(key = %task.key, "the unfinished upload is kept for the next run");
         return;
     }

@@ -25,7 +25,7 @@ mod sidecars;
 mod small;
 mod transfer;
 
-pub use error::FileError;
+pub use error::{FileError, INTERRUPTED};
 pub use events::{Event, FileId, Observer, Stage};
 pub use options::SyncOptions;
 pub use report::{Action, ErrorReport, FileReport, JSON_VERSION, Summary, Verification};

@@ -7,6 +7,9 @@ use bytes::Bytes;
 /// A shorter buffer is not worth keeping, in bytes.
 const MIN_KEPT: usize = 1 << 20;
 
+/// A longer one would be kept for parts that do not need it, in bytes.
+const MAX_KEPT: usize = 16 << 20;
+
 /// Buffers that wait for their next part.
 #[derive(Debug, Default)]
 pub(super) struct BufferPool(Mutex<Vec<Vec<u8>>>);
@@ -48,7 +51,7 @@ impl AsRef<[u8]> for PooledBuffer {
 impl Drop for PooledBuffer {
     fn drop(&mut self) {
         let buffer = std::mem::take(&mut self.buffer);
-        if buffer.capacity() >= MIN_KEPT {
+        if (MIN_KEPT..=MAX_KEPT).contains(&buffer.capacity()) {
             self.pool.0.lock().unwrap_or_else(PoisonError::into_inner).push(buffer);
         }
     }

@@ -44,7 +44,7 @@ pub async fn run(
     reserve_sidecar_names(&mut listing);
     let bytes = listing.entries.iter().map(|entry| entry.len).sum();
     observer.observe(&Event::RunStarted { files: listing.entries.len() as u64, bytes });
-    let present = if is_directory { Some(keys_below(&*store, &prefix, &cancel).await?) } else { None };
+    let present = if is_directory { Some(present(&*store, &prefix, &listing, &cancel).await?) } else { None };
     let dry_run = options.dry_run;
     // Twice as many files as uploads: one can be read or asked about while another one is sent.
     let files_at_once = options.jobs.get() * 2;
@@ -122,19 +122,27 @@ fn skip(context: &Context, prefix: &str, path: &Path, why: &Skipped) -> FileRepo
     report
 }
 
-/// The keys that exist below a prefix.
-async fn keys_below(
+/// The keys of a listing's files that exist already. Others below the prefix are not kept: there may be far more of them.
+async fn present(
     store: &dyn Store,
     prefix: &str,
+    listing: &Listing,
     cancel: &CancellationToken,
 ) -> Result<HashSet<String>, StoreError> {
+    let ours: HashSet<&str> = listing.entries.iter().map(|entry| entry.relative.as_str()).collect();
     let mut keys = HashSet::new();
     let mut page = None;
     loop {
-        let found = store.list(prefix, page.as_deref()).await?;
-        keys.extend(found.entries.into_iter().map(|entry| entry.key));
+        let found = tokio::select! {
+            biased;
+            // Every file will say that it was interrupted.
+            () = cancel.cancelled() => return Ok(keys),
+            found = store.list(prefix, page.as_deref()) => found?,
+        };
+        let known = found.entries.into_iter().map(|entry| entry.key);
+        keys.extend(known.filter(|key| key.strip_prefix(prefix).is_some_and(|relative| ours.contains(relative))));
         page = found.next;
-        if page.is_none() || cancel.is_cancelled() {
+        if page.is_none() {
             return Ok(keys);
         }
     }

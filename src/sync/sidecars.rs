@@ -20,15 +20,13 @@ pub(super) struct Fetched {
 pub(super) async fn fetch(task: &Task, object: &ObjectInfo) -> Result<Fetched, FileError> {
     let none = |why, write_if| Fetched { signature: Err(why), write_if };
     let Some(key) = key_of(task) else { return Ok(none(NoBasis::NoSidecar, Condition::Always)) };
-    let (bytes, version) = match task.context.store.get(&key, sidecar::max_encoded_len(object.len)).await {
+    let (bytes, version) = match task.context.store.get(&key, worth_fetching(object.len)).await {
         Ok(Some(found)) => found,
         Ok(None) => return Ok(none(NoBasis::NoSidecar, Condition::Absent)),
-        Err(error) => match error.kind {
-            ErrorKind::TooLarge | ErrorKind::AccessDenied | ErrorKind::Archived => {
-                return Ok(none(NoBasis::Refused(error.to_string()), as_it_stands(task).await?));
-            }
-            _ => return Err(error.into()),
-        },
+        Err(error) if is_ours(error.kind) => {
+            return Ok(none(NoBasis::Refused(error.to_string()), as_it_stands(task).await?));
+        }
+        Err(error) => return Err(error.into()),
     };
     add(&task.tally.sidecar_down, bytes.len() as u64);
     let identity = ObjectIdentity {
@@ -43,13 +41,19 @@ pub(super) async fn fetch(task: &Task, object: &ObjectInfo) -> Result<Fetched, F
     Ok(Fetched { signature: signature.await?, write_if: Condition::Unchanged(version) })
 }
 
+/// The longest sidecar in bytes that an object of `len` bytes may have here: two signatures of blocks of 64 KiB, which are
+/// 64 of the shortest that the format knows.
+fn worth_fetching(len: u64) -> u64 {
+    sidecar::max_encoded_len(len.div_ceil(64))
+}
+
 /// The condition that a sidecar which is not read stays what it is: one can lie where no object does any more.
 pub(super) async fn as_it_stands(task: &Task) -> Result<Condition, FileError> {
     let Some(key) = key_of(task) else { return Ok(Condition::Always) };
     match task.context.store.head(&key).await {
         Ok(sidecar) => Ok(Condition::still(sidecar.as_ref())),
         // Whoever may not look may still write.
-        Err(error) if error.kind == ErrorKind::AccessDenied => Ok(Condition::Always),
+        Err(error) if is_ours(error.kind) => Ok(Condition::Always),
         Err(error) => Err(error.into()),
     }
 }
@@ -90,6 +94,19 @@ pub(super) async fn write(
         }
         Err(error) => Err(error),
     }
+}
+
+/// Whether an error is about the sidecar, which then counts as none, and not about the store or the run as a whole.
+fn is_ours(kind: ErrorKind) -> bool {
+    let of_all = matches!(
+        kind,
+        ErrorKind::Network
+            | ErrorKind::Unavailable
+            | ErrorKind::Throttled
+            | ErrorKind::NoSuchBucket
+            | ErrorKind::WrongRegion
+    );
+    !of_all && !kind.concerns_credentials()
 }
 
 /// An error and what lies beneath it, on one line.

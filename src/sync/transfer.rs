@@ -104,6 +104,12 @@ impl Transfer<'_> {
             read.sums.into_iter().for_each(|sums| builder.add(sums));
         }
         let sums = read.payload.checksums;
+        // Read a second time: what the scan saw and what is sent have to be one version of the file.
+        if let Some(known) = &self.known
+            && self.crc_of(known, part).await? != sums.crc64nvme
+        {
+            return Err(FileError::Changed);
+        }
         if let Some(kept) = self.kept.get(&number).filter(|kept| is_same(kept, &part, &sums, self.upload)) {
             self.task.advance(part.len);
             add(&self.task.tally.resumed, part.len);
@@ -130,18 +136,18 @@ impl Transfer<'_> {
         let range = from..from + part.len;
         let receipt = match self.multipart.copy_part(self.upload, number, basis, range).await {
             Ok(receipt) => receipt,
-            Err(error) if error.kind == ErrorKind::Unsupported => return Err(FileError::NotCopied(error)),
+            Err(error) if matches!(error.kind, ErrorKind::Unsupported | ErrorKind::Archived) => {
+                return Err(FileError::NotCopied(error.to_string()));
+            }
             Err(error) => return Err(error.into()),
         };
         drop(turn);
-        let equal = if self.upload.checksummed {
-            let (crcs, file) = (Arc::clone(&known.crcs), Arc::clone(self.file));
-            let crc =
-                blocking(move || crcs.range(part.offset..part.offset + part.len, &*file).map_err(FileError::from_read));
-            // A store that says nothing of a part still says something of the whole.
-            receipt.crc64nvme.is_none() || receipt.crc64nvme == Some(crc.await?)
-        } else {
-            receipt.etag.as_md5() == sums_of(self.file, part.offset, part.len, true).await?.md5
+        let equal = match receipt.crc64nvme {
+            Some(crc) => crc == self.crc_of(known, part).await?,
+            None => match receipt.etag.as_md5() {
+                Some(md5) => Some(md5) == sums_of(self.file, part.offset, part.len, true).await?.md5,
+                None => return Err(FileError::NotCopied("it says nothing of what it has copied".to_owned())),
+            },
         };
         if !equal {
             return Err(self.not_equal(&part, "copied"));
@@ -149,6 +155,12 @@ impl Transfer<'_> {
         add(&self.task.tally.copied, part.len);
         self.task.advance(part.len);
         Ok((number, receipt))
+    }
+
+    /// The CRC64NVME that the scan found for the bytes of a part.
+    async fn crc_of(&self, known: &Known, part: Part) -> Result<u64, FileError> {
+        let (crcs, file) = (Arc::clone(&known.crcs), Arc::clone(self.file));
+        blocking(move || crcs.range(part.offset..part.offset + part.len, &*file).map_err(FileError::from_read)).await
     }
 
     fn not_equal(&self, part: &Part, did: &str) -> FileError {

@@ -299,6 +299,17 @@ fn that_concern_all_files() {
     let failed = run(folder("s3://bucket/p").env_remove("AWS_ACCESS_KEY_ID")).exits(1);
     failed.says("no credentials were found").says("hint: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY");
 
+    // The first request for a single file is a HEAD, whose answer has no body that could say why.
+    let file = target.file("single", "x");
+    let mut single = target.sync_command(file, "s3://bucket/single", &DELTA);
+    let failed = run(single.env("AWS_SECRET_ACCESS_KEY", "wrong")).exits(1);
+    failed.says("SignatureDoesNotMatch").says("hint: check the access key and the secret");
+
+    let mut nobody = target.command();
+    nobody.args(["sync", "--endpoint-url", "http://127.0.0.1:1", "--path-style"]).arg(target.file("single", "x"));
+    let failed = run(nobody.arg("s3://bucket/single")).exits(1);
+    failed.says("no answer from the store, trying again").says("hint: check the network");
+
     target.double().clear_requests();
     target.double().inject(Fault::next("PutObject", EXPIRED).nth(20).times(u64::MAX));
     let failed = run(folder("s3://bucket/p").arg("--json"));

@@ -100,7 +100,7 @@ fn no_answer(failure: Option<&ConnectorError>) -> (ErrorKind, String) {
     let text = failure.map_or_else(|| "the request was not sent".to_owned(), |error| chain(error));
     // The SDK has no type for it that reaches here; its credentials chain says so in words.
     if text.contains("credentials") {
-        return (ErrorKind::NoCredentials, "no credentials were found".to_owned());
+        return (ErrorKind::NoCredentials, format!("no credentials were found ({text})"));
     }
     (ErrorKind::Network, text)
 }

@@ -199,10 +199,12 @@ impl MultipartStore for S3Store {
                 .send()
                 .await
                 .map_err(|error| meaning("ListMultipartUploads", self.url_of(key), error))?;
-            let of_key = page
-                .uploads()
-                .iter()
-                .filter(|upload| upload.key().is_some_and(|found| url_decoded(found) == key.as_str()));
+            let decoded = |key: &str| match page.encoding_type() {
+                Some(EncodingType::Url) => url_decoded(key),
+                _ => key.to_owned(),
+            };
+            let of_key =
+                page.uploads().iter().filter(|upload| upload.key().is_some_and(|found| decoded(found) == key.as_str()));
             uploads.extend(of_key.filter_map(|upload| {
                 Some(Upload {
                     key: key.clone(),
@@ -213,7 +215,7 @@ impl MultipartStore for S3Store {
                 })
             }));
             // Sorted by key: behind the key itself come only longer ones.
-            let next = page.next_key_marker().map(url_decoded);
+            let next = page.next_key_marker().map(decoded);
             let beyond = next.as_deref().is_none_or(|next| next > key.as_str());
             if page.is_truncated() != Some(true) || beyond {
                 return Ok(uploads);

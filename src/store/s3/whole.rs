@@ -23,7 +23,10 @@ impl Store for S3Store {
         let request = self.client.head_object().bucket(&self.bucket).key(key.as_str());
         let head = match request.checksum_mode(ChecksumMode::Enabled).send().await {
             Ok(head) => head,
-            Err(error) => return absent_or(meaning("HeadObject", self.url_of(key), error)),
+            Err(error) => {
+                let error = meaning("HeadObject", self.url_of(key), error);
+                return absent_or(self.explained(key, error).await);
+            }
         };
         let full = head.checksum_type() != Some(&ChecksumType::Composite);
         Ok(Some(ObjectInfo {
@@ -91,9 +94,14 @@ impl Store for S3Store {
             .send()
             .await
             .map_err(|error| meaning("ListObjectsV2", format!("s3://{}/{prefix}", self.bucket), error))?;
+        let decoded = |key: &str| match answer.encoding_type() {
+            Some(EncodingType::Url) => url_decoded(key),
+            // A store that does not know the parameter.
+            _ => key.to_owned(),
+        };
         let entries = answer.contents().iter().filter_map(|object| {
             Some(ListEntry {
-                key: url_decoded(object.key()?),
+                key: decoded(object.key()?),
                 len: u64::try_from(object.size()?).ok()?,
                 etag: ETag::new(object.e_tag()?),
             })
@@ -122,6 +130,18 @@ impl Store for S3Store {
 }
 
 impl S3Store {
+    /// A refused HEAD has no body that says why: a GET of the same key has one. Wrong credentials are told from missing
+    /// permissions in this way.
+    async fn explained(&self, key: &ObjectKey, error: StoreError) -> StoreError {
+        if !matches!(error.kind, ErrorKind::AccessDenied | ErrorKind::Other) {
+            return error;
+        }
+        match self.get_once(key, 0).await {
+            Err(why) if why.kind.concerns_credentials() => why,
+            _ => error,
+        }
+    }
+
     async fn get_once(&self, key: &ObjectKey, max_len: u64) -> Result<Option<(Vec<u8>, ETag)>, StoreError> {
         let answer = match self.client.get_object().bucket(&self.bucket).key(key.as_str()).send().await {
             Ok(answer) => answer,
@@ -136,16 +156,18 @@ impl S3Store {
         };
         let len = u64::try_from(answer.content_length().unwrap_or_default()).unwrap_or_default();
         let etag = ETag::new(answer.e_tag().unwrap_or_default());
-        let mut bytes = Vec::with_capacity(len.min(max_len) as usize);
+        let too_large =
+            || failed(ErrorKind::TooLarge, format!("it is longer than {max_len} bytes (the store says {len})"));
+        if len > max_len {
+            return Err(too_large());
+        }
+        let mut bytes = Vec::with_capacity(len as usize);
         let mut body = answer.body;
         // Counted as it comes: a server that lies about the length must not fill the memory.
         while let Some(piece) = body.next().await {
             let piece = piece.map_err(|error| failed(ErrorKind::Network, format!("the answer broke off: {error}")))?;
             if (bytes.len() + piece.len()) as u64 > max_len {
-                return Err(failed(
-                    ErrorKind::TooLarge,
-                    format!("it is longer than {max_len} bytes (the store says {len})"),
-                ));
+                return Err(too_large());
             }
             bytes.extend_from_slice(&piece);
         }

@@ -17,6 +17,7 @@ pub(super) struct Wire(Arc<Seen>);
 struct Seen {
     requests: Mutex<BTreeMap<String, u64>>,
     to_aws: AtomicBool,
+    silence_told: AtomicBool,
 }
 
 impl Wire {
@@ -60,6 +61,10 @@ impl Intercept for Wire {
     ) -> Result<(), BoxError> {
         let operation = config.load::<Metadata>().map_or("unknown", Metadata::name);
         let status = context.response().map(|answer| answer.status().as_u16());
+        let unheard = matches!(context.output_or_error(), Some(Err(error)) if error.is_connector_error());
+        if unheard && !self.0.silence_told.swap(true, Ordering::Relaxed) {
+            tracing::warn!(operation, "no answer from the store, trying again for half a minute or so");
+        }
         let id = context.response().and_then(|answer| answer.headers().get("x-amz-request-id"));
         tracing::trace!(operation, status, id, "answer");
         Ok(())

@@ -22,6 +22,7 @@ fn are_usage_errors() {
         (&[], "SOURCE"),
         (&["x", "s3://bucket/", "--jobs=0"], "--jobs"),
         (&["x", "s3://bucket/", "--jobs=many"], "--jobs"),
+        (&["x", "s3://bucket/", "--jobs=18446744073709551615"], "a number from 1 to 1024 is wanted"),
         (&["x", "s3://bucket/", "--delta-threshold=fifty"], "--delta-threshold"),
         (&["x", "s3://bucket/", "--block-size=63"], "between 64 KB and 5120 KB"),
         (&["x", "s3://bucket/", "--block-size=6MB"], "between 64 KB and 5120 KB"),

@@ -1,5 +1,7 @@
 //! The JSON report: every field that is promised is there, has its type, and is true.
 
+use std::process::Stdio;
+
 use serde_json::Value;
 use strict_s3::{Fault, FaultAction};
 
@@ -83,4 +85,20 @@ fn is_all_there_is_on_stdout() {
     let path = target.file("x.img", noise(1, 6 << 20));
     let run = target.sync(path, "x.img", &["-vv", "-P"]).ok().says("warning: ");
     assert!(run.json().is_object());
+}
+
+/// `hugesync .. 2>&1 >report.json | head`: that nobody reads stderr any more does not stop a run that warns.
+#[test]
+fn comes_out_whole_when_nobody_reads_stderr() {
+    let target = Target::start();
+    target.file("data/file", "x");
+    for name in ["link", "another"] {
+        std::os::unix::fs::symlink("file", target.path(&format!("data/{name}"))).expect("a link");
+    }
+    let mut command = target.sync_command("data/", "s3://bucket/p", &["--json", "-vv"]);
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program starts");
+    drop(child.stderr.take());
+    let ended = child.wait_with_output().expect("its end");
+    let report: Value = serde_json::from_slice(&ended.stdout).expect("a report");
+    assert_eq!((ended.status.code(), report["files_uploaded"].as_u64()), (Some(0), Some(1)));
 }

@@ -1,13 +1,13 @@
 //! Sources that are not there, are no files, or do not hold still.
 
-use std::fs::{self, File};
+use std::fs::{self, File, FileTimes, OpenOptions};
 use std::io::Write as _;
 use std::os::unix::fs::{FileExt as _, PermissionsExt as _};
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::time::Duration;
 
-use strict_s3::{Fault, FaultAction};
+use strict_s3::{Fault, FaultAction, Limits};
 
 use super::layout::make_pipe;
 use super::support::{Target, noise, run, side_by_side};
@@ -59,6 +59,30 @@ fn that_change_are_an_error() {
         target.assert_holds("x.img", &old);
         assert_eq!(target.unfinished(), [""; 0], "no upload is left behind");
     });
+}
+
+/// A file that is written to between the scan and the upload, by a way that leaves its time as it was (writes through a
+/// shared mapping may): what is sent is compared with what was scanned, on stores that verify and on those that do not.
+#[test]
+fn that_change_behind_the_clock_are_an_error() {
+    for limits in [Limits::aws(), Limits::ceph()] {
+        let target = Target::with(limits);
+        let path = target.file("x.img", noise(1, 20 << 20));
+        target.sync(&path, "x.img", &[]).ok();
+        let before = target.get("x.img");
+        let file = OpenOptions::new().write(true).open(&path).expect("it opens");
+        file.write_all_at(b"first", 9 << 20).expect("a write");
+        let modified = file.metadata().expect("its times").modified().expect("a time");
+        target.double().clear_requests();
+        target.double().inject(Fault::next("CreateMultipartUpload", PAUSE));
+        let running = target.begin(&path, "x.img", &[]);
+        target.wait_for("CreateMultipartUpload", 1);
+        file.write_all_at(b"other", 9 << 20).expect("a write");
+        file.set_times(FileTimes::new().set_modified(modified)).expect("its times");
+        running.wait().exits(1).says("the file changed while it was read");
+        assert!(target.get("x.img") == before, "the old version stands");
+        assert_eq!(target.unfinished(), [""; 0], "no upload is left behind");
+    }
 }
 
 /// The same for a first upload in parts, and for one in a single request.

@@ -240,6 +240,12 @@ impl Spool {
 
     /// Stores all that a reader gives.
     pub(crate) fn store_reader(&self, mut from: impl Read, mut hasher: Hasher) -> io::Result<(Content, Digests)> {
+        let mut head = Vec::new();
+        from.by_ref().take(INLINE_MAX as u64 + 1).read_to_end(&mut head)?;
+        if head.len() <= INLINE_MAX {
+            return self.store(head.into(), hasher);
+        }
+        let mut from = head.chain(from);
         let (mut file, blob) = self.create()?;
         let mut buffer = vec![0; usize::try_from(READ_CHUNK).map_err(io::Error::other)?];
         let mut len = 0;
@@ -265,7 +271,8 @@ impl Spool {
         let mut head = Vec::new();
         loop {
             match stream.next().await.transpose()? {
-                None => return Ok(self.store(head.into(), hasher)?),
+                // Not as a vector, whose spare capacity would stay as long as the object does.
+                None => return Ok(self.store(head.into_boxed_slice().into(), hasher)?),
                 Some(bytes) => head.extend_from_slice(&bytes),
             }
             if head.len() > INLINE_MAX {

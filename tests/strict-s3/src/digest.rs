@@ -143,7 +143,8 @@ pub(crate) fn decode_token(text: &str) -> Option<String> {
 
 /// Lower-case hexadecimal, as ETags carry it.
 pub(crate) fn hex(raw: &[u8]) -> String {
-    raw.iter().map(|byte| format!("{byte:02x}")).collect()
+    let digit = |value: u8| char::from(b"0123456789abcdef"[usize::from(value)]);
+    raw.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }
 
 /// Undoes [`hex`] for an MD5; `None` when it is not one.

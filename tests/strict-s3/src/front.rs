@@ -46,6 +46,8 @@ impl std::error::Error for Cut {}
 pub(crate) struct Front {
     pub(crate) service: S3Service,
     pub(crate) log: Arc<Log>,
+    /// What every page of a listing of objects waits before it is sent.
+    pub(crate) list_delay: Duration,
 }
 
 impl Front {
@@ -73,7 +75,7 @@ impl Front {
     async fn handle(&self, request: Request<Incoming>, reset: &Arc<AtomicBool>) -> Result<Response<AnswerBody>, Cut> {
         let (mut parts, body) = request.into_parts();
         let exchange = Arc::new(Exchange::new(&parts));
-        self.log.add(Arc::clone(&exchange));
+        self.log.add(&exchange);
         parts.extensions.insert(Arc::clone(&exchange));
         let leftover = Leftover::default();
         let body = if body.is_end_stream() {
@@ -96,6 +98,10 @@ impl Front {
         }
         if let Ok(id) = HeaderValue::try_from(random_hex(8).to_ascii_uppercase()) {
             answer.headers_mut().insert("x-amz-request-id", id);
+        }
+        let lists = exchange.target.get().is_some_and(|(kind, ..)| matches!(*kind, "ListObjectsV2" | "ListObjects"));
+        if lists && !self.list_delay.is_zero() {
+            tokio::time::sleep(self.list_delay).await;
         }
         exchange.answered(answer.status().as_u16());
         let (log, reset) = (Arc::clone(&self.log), Arc::clone(reset));

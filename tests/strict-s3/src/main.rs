@@ -4,19 +4,30 @@
 
 use std::io;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use strict_s3::{Builder, Limits, StrictS3};
 
 const USAGE: &str = "\
 usage: strict-s3 [--port P] [--data DIR] [--bucket B]... [--access-key AK] [--secret-key SK]
                  [--imitate aws|r2|ceph|minio|garage|scaleway|careless] [--opaque-etags] [--log FILE.jsonl]
+                 [--list-delay MILLISECONDS] [--fill COUNT[:PREFIX]]...
 
 Listens on 127.0.0.1 only (a free port unless --port is given) and prints its endpoint.
-Credentials are test and testtest unless given. Nothing survives a restart.";
+Credentials are test and testtest unless given. Nothing survives a restart.
+--list-delay holds every page of a listing of objects back that long, without holding up anything else.
+--fill puts COUNT objects of one byte into the first bucket, PREFIXd000/f000000.bin and on, 1,000 to a folder.";
+
+/// The first bucket, and what it begins with: numbers of objects and what their keys begin with.
+#[derive(Default)]
+struct Fills {
+    bucket: Option<String>,
+    runs: Vec<(usize, String)>,
+}
 
 fn main() -> ExitCode {
-    let builder = match parse(std::env::args().skip(1)) {
-        Ok(Some(builder)) => builder,
+    let (builder, fills) = match parse(std::env::args().skip(1)) {
+        Ok(Some(parsed)) => parsed,
         Ok(None) => {
             println!("{USAGE}");
             return ExitCode::SUCCESS;
@@ -26,7 +37,7 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    match run(builder) {
+    match run(builder, &fills) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("strict-s3: {error}");
@@ -35,8 +46,9 @@ fn main() -> ExitCode {
     }
 }
 
-fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Option<Builder>, String> {
-    let (mut builder, mut limits) = (StrictS3::builder(), Limits::aws());
+fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Option<(Builder, Fills)>, String> {
+    let (mut builder, mut limits) = (StrictS3::builder().keep_requests(false), Limits::aws());
+    let mut fills = Fills::default();
     let (mut opaque, mut access_key, mut secret_key) = (false, "test".to_owned(), "testtest".to_owned());
     while let Some(name) = arguments.next() {
         match name.as_str() {
@@ -51,8 +63,20 @@ fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Option<Builder>,
         match name.as_str() {
             "--port" => builder = builder.port(value.parse().map_err(|_| format!("not a port: {value}"))?),
             "--data" => builder = builder.data_dir(value),
-            "--bucket" => builder = builder.bucket(value),
+            "--bucket" => {
+                fills.bucket.get_or_insert_with(|| value.clone());
+                builder = builder.bucket(value);
+            }
             "--log" => builder = builder.log(value),
+            "--list-delay" => {
+                let delay = value.parse().map_err(|_| format!("not a number of milliseconds: {value}"))?;
+                builder = builder.list_delay(Duration::from_millis(delay));
+            }
+            "--fill" => {
+                let (count, prefix) = value.split_once(':').unwrap_or((&value, ""));
+                let count = count.parse().map_err(|_| format!("not a number of objects: {value}"))?;
+                fills.runs.push((count, prefix.to_owned()));
+            }
             "--access-key" => access_key = value,
             "--secret-key" => secret_key = value,
             "--imitate" => {
@@ -62,12 +86,18 @@ fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Option<Builder>,
             _ => return Err(format!("unknown argument {name}")),
         }
     }
+    if fills.bucket.is_none() && !fills.runs.is_empty() {
+        return Err("--fill needs a --bucket".to_owned());
+    }
     limits.opaque_etags |= opaque;
-    Ok(Some(builder.limits(limits).credentials(access_key, secret_key)))
+    Ok(Some((builder.limits(limits).credentials(access_key, secret_key), fills)))
 }
 
-fn run(builder: Builder) -> io::Result<()> {
+fn run(builder: Builder, fills: &Fills) -> io::Result<()> {
     let server = builder.start()?;
+    for (count, prefix) in &fills.runs {
+        server.fill(fills.bucket.as_deref().unwrap_or_default(), *count, prefix);
+    }
     println!("{}", server.endpoint());
     tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(until_told_to_stop())?;
     server.stop();

@@ -4,7 +4,7 @@
 
 use std::io::Write;
 use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use http::{HeaderMap, Method};
@@ -115,35 +115,73 @@ impl Exchange {
         let _ = self.took.set(self.clock.elapsed());
     }
 
-    fn record(&self) -> RequestRecord {
-        let (kind, bucket, key) = match self.target.get() {
-            Some((kind, bucket, key)) => (*kind, bucket.clone(), key.clone()),
+    /// Operation, bucket and key; as the path has them while the operation is not known.
+    fn target(&self) -> (&'static str, &str, &str) {
+        match self.target.get() {
+            Some((kind, bucket, key)) => (kind, bucket, key),
             None => {
                 let (bucket, key) = self.path.trim_start_matches('/').split_once('/').unwrap_or_default();
-                ("", bucket.to_owned(), key.to_owned())
+                ("", bucket, key)
             }
-        };
+        }
+    }
+
+    fn took(&self) -> Duration {
+        self.took.get().copied().unwrap_or_else(|| self.clock.elapsed())
+    }
+
+    fn record(&self) -> RequestRecord {
+        let (kind, bucket, key) = self.target();
         RequestRecord {
             kind,
             method: self.method.clone(),
-            bucket,
-            key,
+            bucket: bucket.to_owned(),
+            key: key.to_owned(),
             query: self.query.clone(),
             headers: self.headers.clone(),
             status: self.status.load(Relaxed),
             bytes_in: self.bytes_in.load(Relaxed),
             bytes_out: self.bytes_out.load(Relaxed),
             started: self.started,
-            took: self.took.get().copied().unwrap_or_else(|| self.clock.elapsed()),
+            took: self.took(),
             faulted: self.fault.get().is_some(),
         }
     }
+
+    /// The record as a JSON object; written by hand, since it is paid for with every request.
+    fn line(&self) -> String {
+        let (kind, bucket, key) = self.target();
+        let header = |name: &str| self.headers.get(name)?.to_str().ok();
+        format!(
+            r#"{{"started":{},"took":{},"kind":"{kind}","method":{},"bucket":{},"key":{},"query":{},"range":{},"status":{},"bytes_in":{},"bytes_out":{},"faulted":{}}}"#,
+            self.started.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs_f64(),
+            self.took().as_secs_f64(),
+            quoted(self.method.as_str()),
+            quoted(bucket),
+            quoted(key),
+            quoted(&self.query),
+            header("range").or(header("x-amz-copy-source-range")).map_or_else(|| "null".to_owned(), quoted),
+            self.status.load(Relaxed),
+            self.bytes_in.load(Relaxed),
+            self.bytes_out.load(Relaxed),
+            self.fault.get().is_some(),
+        )
+    }
 }
 
-/// All requests so far.
+/// As a JSON string, quotes and all.
+fn quoted(text: &str) -> String {
+    // Writing a string to memory cannot fail.
+    serde_json::to_string(text).unwrap_or_default()
+}
+
+/// All requests so far, or only their number and bytes.
 #[derive(Default)]
 pub(crate) struct Log {
+    keep: bool,
     exchanges: Mutex<Vec<Arc<Exchange>>>,
+    /// Of the requests that were not kept: their number as they came, their bytes once they were over.
+    let_go: Mutex<Traffic>,
     pub(crate) wire_in: AtomicU64,
     pub(crate) wire_out: AtomicU64,
     /// Both as they were at the last clear; connections count on without noticing one.
@@ -153,12 +191,16 @@ pub(crate) struct Log {
 
 impl Log {
     /// Also writes one JSON object a line to `file`.
-    pub(crate) fn new(file: Option<std::fs::File>) -> Self {
-        Self { file: file.map(Mutex::new), ..Self::default() }
+    pub(crate) fn new(keep: bool, file: Option<std::fs::File>) -> Self {
+        Self { keep, file: file.map(Mutex::new), ..Self::default() }
     }
 
-    pub(crate) fn add(&self, exchange: Arc<Exchange>) {
-        self.exchanges.lock().unwrap_or_else(PoisonError::into_inner).push(exchange);
+    pub(crate) fn add(&self, exchange: &Arc<Exchange>) {
+        if self.keep {
+            self.exchanges.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::clone(exchange));
+        } else {
+            self.let_go().requests += 1;
+        }
     }
 
     pub(crate) fn records(&self) -> Vec<RequestRecord> {
@@ -167,6 +209,7 @@ impl Log {
 
     pub(crate) fn clear(&self) {
         self.exchanges.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        *self.let_go() = Traffic::default();
         self.wire_before.0.store(self.wire_in.load(Relaxed), Relaxed);
         self.wire_before.1.store(self.wire_out.load(Relaxed), Relaxed);
     }
@@ -174,7 +217,7 @@ impl Log {
     pub(crate) fn traffic(&self) -> Traffic {
         let wire_in = self.wire_in.load(Relaxed).saturating_sub(self.wire_before.0.load(Relaxed));
         let wire_out = self.wire_out.load(Relaxed).saturating_sub(self.wire_before.1.load(Relaxed));
-        let start = Traffic { wire_in, wire_out, ..Traffic::default() };
+        let start = Traffic { wire_in, wire_out, ..*self.let_go() };
         let exchanges = self.exchanges.lock().unwrap_or_else(PoisonError::into_inner);
         exchanges.iter().fold(start, |sum, exchange| Traffic {
             requests: sum.requests + 1,
@@ -184,26 +227,19 @@ impl Log {
         })
     }
 
+    fn let_go(&self) -> MutexGuard<'_, Traffic> {
+        self.let_go.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// The exchange is over: one line to the log file, if there is one.
     pub(crate) fn finished(&self, exchange: &Exchange) {
+        if !self.keep {
+            let mut sum = self.let_go();
+            sum.bytes_in += exchange.bytes_in.load(Relaxed);
+            sum.bytes_out += exchange.bytes_out.load(Relaxed);
+        }
         let Some(file) = &self.file else { return };
-        let record = exchange.record();
-        let started = record.started.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        let mut line = serde_json::json!({
-            "started": started.as_secs_f64(),
-            "took": record.took.as_secs_f64(),
-            "kind": record.kind,
-            "method": record.method.as_str(),
-            "bucket": record.bucket,
-            "key": record.key,
-            "query": record.query,
-            "range": record.header("range").or(record.header("x-amz-copy-source-range")),
-            "status": record.status,
-            "bytes_in": record.bytes_in,
-            "bytes_out": record.bytes_out,
-            "faulted": record.faulted,
-        })
-        .to_string();
+        let mut line = exchange.line();
         line.push('\n');
         // A log that cannot be written must not fail the request it describes.
         let _ = file.lock().unwrap_or_else(PoisonError::into_inner).write_all(line.as_bytes());

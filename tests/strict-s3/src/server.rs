@@ -33,6 +33,8 @@ pub struct Builder {
     port: u16,
     data_dir: Option<PathBuf>,
     log: Option<PathBuf>,
+    keep_requests: bool,
+    list_delay: Duration,
     access_key: String,
     secret_key: String,
 }
@@ -45,6 +47,8 @@ impl Default for Builder {
             port: 0,
             data_dir: None,
             log: None,
+            keep_requests: true,
+            list_delay: Duration::ZERO,
             // What the probe's --ak and --sk default to.
             access_key: "test".to_owned(),
             secret_key: "testtest".to_owned(),
@@ -83,6 +87,20 @@ impl Builder {
         self
     }
 
+    /// Whether requests are kept for [`StrictS3::requests`], with all their headers; otherwise they are only counted
+    /// in [`StrictS3::traffic`], which is what a benchmark wants. Yes unless said otherwise.
+    pub fn keep_requests(mut self, keep: bool) -> Self {
+        self.keep_requests = keep;
+        self
+    }
+
+    /// Holds every page of a listing of objects back that long once it is ready, as a distant store would; other
+    /// requests, listings too, are answered meanwhile.
+    pub fn list_delay(mut self, delay: Duration) -> Self {
+        self.list_delay = delay;
+        self
+    }
+
     /// The one pair of credentials it accepts; `test` and `testtest` unless said otherwise.
     pub fn credentials(mut self, access_key: impl Into<String>, secret_key: impl Into<String>) -> Self {
         self.access_key = access_key.into();
@@ -110,12 +128,13 @@ impl Builder {
             }
             double.state().buckets.insert(bucket, Bucket::new());
         }
-        let log = Arc::new(Log::new(self.log.map(std::fs::File::create).transpose()?));
+        let log = Arc::new(Log::new(self.keep_requests, self.log.map(std::fs::File::create).transpose()?));
         let faults = Arc::new(FaultPlan::default());
         let mut service = S3ServiceBuilder::new(Service(Arc::clone(&double)));
         service.set_auth(Keys { access_key: self.access_key.clone(), secret_key: self.secret_key.clone() });
         service.set_access(Gate(Arc::clone(&faults)));
-        let front = Arc::new(Front { service: service.build(), log: Arc::clone(&log) });
+        let front = Front { service: service.build(), log: Arc::clone(&log), list_delay: self.list_delay };
+        let front = Arc::new(front);
 
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, self.port))?;
         listener.set_nonblocking(true)?;
@@ -190,10 +209,18 @@ pub struct ObjectView {
     pub content_encoding: Option<String>,
     /// `Cache-Control` as given.
     pub cache_control: Option<String>,
+    /// `Content-Disposition` as given.
+    pub content_disposition: Option<String>,
+    /// `Content-Language` as given.
+    pub content_language: Option<String>,
     /// Storage class; none is STANDARD.
     pub storage_class: Option<String>,
     /// `AES256`, `aws:kms`, or none with a customer's key.
     pub encryption: Option<String>,
+    /// The KMS key as given.
+    pub kms_key: Option<String>,
+    /// MD5 in base64 of the customer's key, where it is encrypted with one.
+    pub customer_key_md5: Option<String>,
     /// Tags in the order given.
     pub tags: Vec<(String, String)>,
     /// Version id; `null` while versioning is off.
@@ -236,12 +263,12 @@ impl StrictS3 {
         &self.secret_key
     }
 
-    /// Every request so far, in order of arrival.
+    /// Every request so far, in order of arrival; none if they are not kept.
     pub fn requests(&self) -> Vec<RequestRecord> {
         self.log.records()
     }
 
-    /// How many requests of that kind so far.
+    /// How many requests of that kind so far; 0 if they are not kept.
     pub fn count(&self, kind: &str) -> usize {
         self.log.records().iter().filter(|record| record.kind == kind).count()
     }
@@ -302,6 +329,15 @@ impl StrictS3 {
     /// If the bucket does not exist, or the reader or the disk fails.
     pub fn put_from(&self, bucket: &str, key: &str, from: impl Read) -> String {
         self.double.put_directly(bucket, key, from).unwrap_or_else(|error| panic!("put {bucket}/{key}: {error}"))
+    }
+
+    /// Writes `count` objects of one byte (an `x`), with keys from `PREFIXd000/f000000.bin` on and 1,000 to a folder.
+    /// They share all but their keys, so that a million of them take a second or two and some 200 MB.
+    ///
+    /// # Panics
+    /// If the bucket does not exist or the disk fails.
+    pub fn fill(&self, bucket: &str, count: usize, prefix: &str) {
+        self.double.fill(bucket, count, prefix).unwrap_or_else(|error| panic!("fill {bucket}/{prefix}: {error}"));
     }
 
     /// The bytes of the current version.
@@ -378,10 +414,14 @@ impl StrictS3 {
             content_type: attributes.content_type.clone(),
             content_encoding: attributes.content_encoding.clone(),
             cache_control: attributes.cache_control.clone(),
+            content_disposition: attributes.content_disposition.clone(),
+            content_language: attributes.content_language.clone(),
             storage_class: attributes.storage_class.clone(),
             encryption: attributes.encryption.algorithm.clone(),
+            kms_key: attributes.encryption.kms_key.clone(),
+            customer_key_md5: attributes.encryption.customer_key_md5.clone(),
             tags: attributes.tags.clone(),
-            version: version.id.clone(),
+            version: version.id.to_string(),
             modified: version.modified,
         })
     }

@@ -3,6 +3,7 @@
 //! A condition is checked and the write done while the lock is held, so writes are atomic and races have one winner.
 //! Bytes are not here, only [`Content`]s; requests and headers are the business of `ops`.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -74,7 +75,7 @@ pub(crate) struct Object {
 /// An entry in a key's history; without an object it is a delete marker.
 #[derive(Debug, Clone)]
 pub(crate) struct Version {
-    pub(crate) id: String,
+    pub(crate) id: Cow<'static, str>,
     pub(crate) modified: SystemTime,
     pub(crate) object: Option<Arc<Object>>,
 }
@@ -190,28 +191,38 @@ impl Bucket {
 
     /// Every upload of this key has now been overtaken by another writer.
     fn disturb(&mut self, key: &str) {
+        if self.uploads.is_empty() {
+            return;
+        }
         for (_, upload) in self.uploads.range_mut((key.to_owned(), 0)..=(key.to_owned(), u64::MAX)) {
             upload.disturbed = true;
         }
     }
 
     /// Makes it the current version; the id is given where the bucket is or was versioned.
-    pub(crate) fn put(&mut self, key: &str, object: Object) -> Option<String> {
+    pub(crate) fn put(&mut self, key: &str, object: impl Into<Arc<Object>>) -> Option<String> {
+        let id = self.push(key, Some(object.into()));
+        (self.versioning != Versioning::Off).then(|| id.into_owned())
+    }
+
+    /// Adds to the history, in place of the null version unless versions are kept; returns the id.
+    fn push(&mut self, key: &str, object: Option<Arc<Object>>) -> Cow<'static, str> {
         self.disturb(key);
         let enabled = self.versioning == Versioning::Enabled;
-        let id = if enabled { self.new_version_id() } else { NULL_VERSION.to_owned() };
-        let history = self.objects.entry(key.to_owned()).or_default();
+        let id = if enabled { self.new_version_id().into() } else { Cow::Borrowed(NULL_VERSION) };
+        // Most keys have one version only, and a vector left to itself makes room for four.
+        let history = self.objects.entry(key.to_owned()).or_insert_with(|| Vec::with_capacity(1));
         if !enabled {
             history.retain(|version| version.id != NULL_VERSION);
         }
-        history.push(Version { id: id.clone(), modified: SystemTime::now(), object: Some(Arc::new(object)) });
-        (self.versioning != Versioning::Off).then_some(id)
+        history.push(Version { id: id.clone(), modified: SystemTime::now(), object });
+        id
     }
 
     /// Removes the named version for good, or the current one as the bucket's versioning has it.
     pub(crate) fn delete(&mut self, key: &str, version: Option<&str>) -> Deleted {
-        self.disturb(key);
         if let Some(id) = version {
+            self.disturb(key);
             let history = self.objects.entry(key.to_owned()).or_default();
             let marker = history.iter().any(|v| v.id == id && v.object.is_none());
             history.retain(|v| v.id != id);
@@ -222,18 +233,13 @@ impl Bucket {
         }
         match self.versioning {
             Versioning::Off => {
+                self.disturb(key);
                 self.objects.remove(key);
                 Deleted::default()
             }
             Versioning::Enabled | Versioning::Suspended => {
-                let enabled = self.versioning == Versioning::Enabled;
-                let id = if enabled { self.new_version_id() } else { NULL_VERSION.to_owned() };
-                let history = self.objects.entry(key.to_owned()).or_default();
-                if !enabled {
-                    history.retain(|version| version.id != NULL_VERSION);
-                }
-                history.push(Version { id: id.clone(), modified: SystemTime::now(), object: None });
-                Deleted { version: Some(id), marker: true }
+                let id = self.push(key, None);
+                Deleted { version: Some(id.into_owned()), marker: true }
             }
         }
     }

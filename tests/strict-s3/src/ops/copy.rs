@@ -41,7 +41,7 @@ fn source(
         let state = double.state();
         let bucket = state.bucket(bucket)?;
         let (entry, object) = bucket.find(key, version_id.as_deref())?;
-        let version = (bucket.versioning != Versioning::Off).then(|| entry.id.clone());
+        let version = (bucket.versioning != Versioning::Off).then(|| entry.id.to_string());
         (Arc::clone(object), entry.modified, version)
     };
     let any = conditions.if_match.is_some()

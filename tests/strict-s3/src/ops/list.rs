@@ -146,17 +146,17 @@ pub(super) async fn versions(
     let state = double.state();
     let bucket = state.bucket(&input.bucket)?;
     let entries = bucket.objects.range(key_marker.clone()..).flat_map(|(key, history)| {
-        let newest = history.last().map(|version| version.id.as_str());
+        let newest = history.last().map(|version| &*version.id);
         // Newest first; at the marker's key only what is behind the marker's version.
         let mut rest: Vec<&Version> = history.iter().rev().collect();
         if *key == key_marker {
             let behind = id_marker.as_ref().and_then(|id| rest.iter().position(|version| version.id == *id));
             rest.drain(..behind.map_or(rest.len(), |at| at + 1));
         }
-        rest.into_iter().map(move |version| (key.as_str(), (key, version, newest == Some(version.id.as_str()))))
+        rest.into_iter().map(move |version| (key.as_str(), (key, version, newest == Some(&*version.id))))
     });
     let page = page(entries, &prefix, input.delimiter.as_deref(), &key_marker, max);
-    let next_version = page.entries.last().filter(|_| page.truncated).map(|(_, version, _)| version.id.clone());
+    let next_version = page.entries.last().filter(|_| page.truncated).map(|(_, version, _)| version.id.to_string());
     let (mut versions, mut markers) = (Vec::new(), Vec::new());
     for (key, version, latest) in page.entries {
         let modified = Some(dto::Timestamp::from(version.modified));
@@ -169,7 +169,7 @@ pub(super) async fn versions(
                 owner: Some(owner()),
                 size: Some(signed(object.content.len())),
                 storage_class: Some(dto::ObjectVersionStorageClass::from(storage_class(object))),
-                version_id: Some(version.id.clone()),
+                version_id: Some(version.id.to_string()),
                 ..Default::default()
             }),
             None => markers.push(dto::DeleteMarkerEntry {
@@ -177,7 +177,7 @@ pub(super) async fn versions(
                 key: Some(encoding.write(key)),
                 last_modified: modified,
                 owner: Some(owner()),
-                version_id: Some(version.id.clone()),
+                version_id: Some(version.id.to_string()),
             }),
         }
     }

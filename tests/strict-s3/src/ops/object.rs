@@ -1,6 +1,7 @@
 //! PutObject, and how any whole object comes to be stored.
 
 use std::io::Read;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use s3s::dto::{PutObjectInput, PutObjectOutput};
@@ -58,9 +59,33 @@ pub(super) async fn put(
     Ok(S3Response::new(output))
 }
 
+/// Keys in one folder of [`Double::fill`]: a page of a listing each.
+const FILL_FOLDER: usize = 1000;
+/// The body of all of them: not empty, and cheap to have a million times in a local tree.
+const FILL_BODY: &[u8] = b"x";
+
 impl Double {
     /// Puts bytes without HTTP, as another client would have; returns the ETag.
     pub(crate) fn put_directly(&self, bucket: &str, key: &str, from: impl Read) -> S3Result<String> {
+        let object = self.object(from)?;
+        let etag = object.etag.clone();
+        self.state().bucket_mut(bucket)?.put(key, object);
+        Ok(etag)
+    }
+
+    /// Puts `count` objects of one byte that share all but their keys, `PREFIXd042/f042123.bin` and the like.
+    pub(crate) fn fill(&self, bucket: &str, count: usize, prefix: &str) -> S3Result<()> {
+        let object = Arc::new(self.object(FILL_BODY)?);
+        let mut state = self.state();
+        let bucket = state.bucket_mut(bucket)?;
+        for number in 0..count {
+            let key = format!("{prefix}d{:03}/f{number:06}.bin", number / FILL_FOLDER);
+            bucket.put(&key, Arc::clone(&object));
+        }
+        Ok(())
+    }
+
+    fn object(&self, from: impl Read) -> S3Result<Object> {
         let attributes =
             Attributes { encryption: super::checks::encryption(None, None, None, None), ..Attributes::default() };
         let hasher = self.hasher(None, &attributes.encryption, false);
@@ -68,8 +93,6 @@ impl Double {
         let etag = self.etag(&digests, &attributes.encryption);
         let checksum = stored_checksum(None, &digests);
         let crc64 = digests.crc64;
-        let object = Object { content, etag: etag.clone(), crc64, checksum, parts: Vec::new(), attributes };
-        self.state().bucket_mut(bucket)?.put(key, object);
-        Ok(etag)
+        Ok(Object { content, etag, crc64, checksum, parts: Vec::new(), attributes })
     }
 }

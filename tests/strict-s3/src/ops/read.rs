@@ -27,7 +27,7 @@ fn find(double: &Double, bucket: &str, key: &str, version: Option<&str>) -> S3Re
     let state = double.state();
     let bucket = state.bucket(bucket)?;
     let (entry, object) = bucket.find(key, version)?;
-    let version = (bucket.versioning != Versioning::Off).then(|| entry.id.clone());
+    let version = (bucket.versioning != Versioning::Off).then(|| entry.id.to_string());
     Ok(Found { object: Arc::clone(object), modified: entry.modified, version })
 }
 
@@ -136,7 +136,13 @@ pub(super) async fn head(
     let (found, wanted) = open!(double, request.input);
     let mut output = HeadObjectOutput::default();
     describe!(output, request.input, found, wanted);
-    Ok(answer(output, wanted.partial))
+    let mut answer = answer(output, wanted.partial);
+    // `s3s` has no field for it in this answer.
+    let tags = found.object.attributes.tags.len();
+    if tags > 0 {
+        answer.headers.insert("x-amz-tagging-count", tags.into());
+    }
+    Ok(answer)
 }
 
 fn answer<T>(output: T, partial: bool) -> S3Response<T> {

@@ -54,7 +54,7 @@ fn replace(
 ) -> S3Result<()> {
     let mut state = double.state();
     let bucket = state.bucket_mut(bucket)?;
-    let id = bucket.find(key, version)?.0.id.clone();
+    let id = bucket.find(key, version)?.0.id.to_string();
     let history = bucket.objects.get_mut(key).ok_or_else(|| s3_error!(NoSuchKey))?;
     for entry in history.iter_mut().filter(|entry| entry.id == id) {
         if let Some(object) = &mut entry.object {

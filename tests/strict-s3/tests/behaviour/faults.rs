@@ -6,7 +6,7 @@ use aws_sdk_s3::config::retry::RetryConfig;
 use aws_sdk_s3::primitives::ByteStream;
 use strict_s3::{Fault, FaultAction, StrictS3};
 
-use super::{B, client, code, data, part_of, setup};
+use super::{B, Setup, client, code, data, part_of, setup};
 
 #[tokio::test]
 async fn statuses() {
@@ -128,6 +128,40 @@ async fn traffic_is_counted() {
     let traffic = s.server.traffic();
     assert_eq!((traffic.requests, traffic.bytes_in, traffic.bytes_out), (0, 0, 0));
     s.server.put(B, "behind", "the client's back");
+    assert_eq!(s.server.traffic().requests, 0);
+}
+
+/// Without the records, the totals stay, and so does the log: one JSON object a request, whatever the key.
+#[tokio::test]
+async fn requests_need_not_be_kept() {
+    const KEY: &str = "a \"b\"\n\\ é";
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("log.jsonl");
+    let server = StrictS3::builder().bucket(B).keep_requests(false).log(&file).start().unwrap();
+    let s = Setup { client: client(&server, RetryConfig::disabled()), server };
+    s.put(KEY, data(1000, 1)).await;
+    let part = s.client.get_object().bucket(B).key(KEY).range("bytes=0-99").send().await.unwrap();
+    assert_eq!(part.body.collect().await.unwrap().into_bytes().len(), 100);
+    s.server.stop();
+    assert!(s.server.requests().is_empty());
+    let traffic = s.server.traffic();
+    assert_eq!((traffic.requests, traffic.bytes_in, traffic.bytes_out), (2, 1000, 100));
+    let log = std::fs::read_to_string(&file).unwrap();
+    let lines: Vec<serde_json::Value> = log.lines().map(|line| serde_json::from_str(line).expect(line)).collect();
+    assert_eq!(lines.len(), 2);
+    for (line, kind, range) in [(&lines[0], "PutObject", None), (&lines[1], "GetObject", Some("bytes=0-99"))] {
+        assert_eq!(
+            (line["kind"].as_str(), line["key"].as_str(), line["range"].as_str()),
+            (Some(kind), Some(KEY), range)
+        );
+        assert!(line["started"].as_f64() > Some(1e9) && line["took"].as_f64() < Some(60.0), "{line}");
+        assert_eq!(line["faulted"], false);
+    }
+    assert_eq!(
+        (&lines[0]["method"], &lines[0]["status"], &lines[0]["bytes_in"]),
+        (&"PUT".into(), &200.into(), &1000.into())
+    );
+    s.server.clear_requests();
     assert_eq!(s.server.traffic().requests, 0);
 }
 

@@ -1,8 +1,12 @@
 //! Listings: order, pages, delimiters, encoding.
 
-use aws_sdk_s3::types::EncodingType;
+use std::time::Duration;
 
-use super::{B, code, setup};
+use aws_sdk_s3::config::retry::RetryConfig;
+use aws_sdk_s3::types::{EncodingType, Tag, Tagging};
+use strict_s3::StrictS3;
+
+use super::{B, Setup, client, code, setup};
 
 /// Source: API ListObjectsV2: pages of at most 1,000, keys in order of their UTF-8 bytes.
 #[tokio::test]
@@ -97,4 +101,51 @@ async fn uploads() {
     let by_key = s.client.list_multipart_uploads().bucket(B).key_marker("u/a").send().await.unwrap();
     assert_eq!(by_key.uploads().len(), 2, "without an upload id the marker's key is passed over");
     assert_eq!(s.server.uploads(B).len(), 5);
+}
+
+/// Source: ours (README.md, "As a server"): keys in order, 1,000 to a folder, bodies and ETags like those of any put.
+#[tokio::test]
+async fn filled() {
+    let s = setup();
+    s.server.put(B, "t/d001/f001000.bin", "another body, overwritten by the filling");
+    s.server.fill(B, 2500, "t/");
+    let keys = s.server.keys(B);
+    assert_eq!(keys.len(), 2500);
+    assert_eq!(
+        [&*keys[0], &*keys[999], &*keys[1000], &*keys[2499]],
+        ["t/d000/f000000.bin", "t/d000/f000999.bin", "t/d001/f001000.bin", "t/d002/f002499.bin"]
+    );
+    let list = s.client.list_objects_v2().bucket(B).delimiter("/").prefix("t/").send().await.unwrap();
+    assert_eq!(list.common_prefixes().len(), 3);
+    assert_eq!(s.get("t/d001/f001000.bin").await, b"x");
+    let (filled, put) = (s.server.object(B, "t/d002/f002499.bin").unwrap(), s.put("other", "x").await);
+    assert_eq!((filled.len, format!("\"{}\"", filled.etag)), (1, put));
+    let tags = Tagging::builder().tag_set(Tag::builder().key("k").value("v").build().unwrap()).build().unwrap();
+    s.client.put_object_tagging().bucket(B).key("t/d000/f000000.bin").tagging(tags).send().await.unwrap();
+    assert_eq!(s.server.object(B, "t/d000/f000000.bin").unwrap().tags.len(), 1);
+    assert_eq!(s.server.object(B, "t/d000/f000001.bin").unwrap().tags.len(), 0, "they are objects of their own");
+}
+
+/// Source: ours (README.md, "As a server"): every page waits, and nothing waits for it.
+#[tokio::test]
+async fn delayed() {
+    const DELAY: Duration = Duration::from_secs(1);
+    let server = StrictS3::builder().bucket(B).list_delay(DELAY).start().unwrap();
+    server.fill(B, 4, "");
+    let client = client(&server, RetryConfig::disabled());
+    let s = Setup { server, client };
+    let page = |after: &str| s.client.list_objects_v2().bucket(B).max_keys(2).start_after(after).send();
+    let old = s.client.list_objects().bucket(B).prefix("d").send();
+    let (put, get) = (s.put("p", "x"), s.get("d000/f000003.bin"));
+    let (first, second, old, ..) = tokio::join!(page("a"), page("d000/f000001.bin"), old, put, get);
+    assert_eq!(first.unwrap().contents()[1].key(), Some("d000/f000001.bin"));
+    assert_eq!(second.unwrap().contents()[0].key(), Some("d000/f000002.bin"));
+    assert_eq!(old.unwrap().contents().len(), 4);
+    let requests = s.server.requests();
+    let lists = requests.iter().filter(|request| request.kind.starts_with("ListObjects"));
+    let first_answer = lists.clone().map(|list| list.started + list.took).min().unwrap();
+    assert_eq!(lists.clone().filter(|list| list.took >= DELAY && list.started < first_answer).count(), 3);
+    for other in requests.iter().filter(|request| !request.kind.starts_with("ListObjects")) {
+        assert!(other.started + other.took < first_answer, "{} waited", other.kind);
+    }
 }

@@ -21,7 +21,7 @@ const LAYERS: [Layer; 8] = [
     Layer { module: "delta", may: &[], but_not: IMPURE, crates: Some(&["blake3", "crc_fast", "thiserror"]) },
     Layer { module: "sidecar", may: &["delta"], but_not: IMPURE, crates: Some(&["blake3", "thiserror"]) },
     Layer { module: "stitch", may: &["delta"], but_not: IMPURE, crates: Some(&["thiserror"]) },
-    Layer { module: "tree", may: &[], but_not: IMPURE, crates: Some(&["thiserror", "globset"]) },
+    Layer { module: "tree", may: &[], but_not: IMPURE, crates: Some(&["blake3", "regex", "thiserror"]) },
     Layer {
         module: "store",
         may: &["stitch::PartLimits", "stitch::CostModel", "delta::ReadAt", "tree"],
@@ -50,7 +50,17 @@ const LAYERS: [Layer; 8] = [
     },
     Layer {
         module: "cli",
-        may: &["app", "sync", "store::s3::S3Settings", "tree::Destination", "delta::BlockLen"],
+        may: &[
+            "app",
+            "sync",
+            "store::s3::S3Settings",
+            "store::s3::Encryption",
+            "store::s3::CustomerKey",
+            "store::local::Links",
+            "store::local::TreeOptions",
+            "tree",
+            "delta::BlockLen",
+        ],
         but_not: &["aws_sdk_s3", "aws_config"],
         crates: None,
     },

@@ -11,8 +11,13 @@ mod binding;
 mod decode;
 mod encode;
 mod format;
+mod index;
 
 pub use binding::{Claim, Difference, Mismatch, ObjectIdentity};
 pub use decode::{DecodeError, Refusal, Sidecar, signature_for};
 pub use encode::{EncodeError, Entry, encode, encoded_len};
 pub use format::{CONTENT_TYPE, MAX_BLOCKS, MAX_ENTRIES, MAX_ETAG_LEN, SUFFIX, VERSION, max_encoded_len};
+pub use index::{
+    INDEX_CONTENT_TYPE, Index, IndexBuilder, IndexError, MAX_INDEX_ENTRIES, MAX_INDEX_LEN, Remembered, index_key,
+    is_index_name,
+};

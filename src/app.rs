@@ -1,16 +1,19 @@
 //! The one place that joins concrete stores and sources to the engine.
 
 use std::io;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use thiserror::Error;
 use tokio_util::sync::CancellationToken;
 
-use crate::store::local::{LocalFiles, walk};
+use crate::store::local::{LocalSingle, LocalTree, TreeOptions};
 use crate::store::s3::{ConnectError, S3Settings, S3Store};
-use crate::store::{Listing, ObjectKey, SourceEntry, Store, StoreError};
-use crate::sync::{Job, Observer, Summary, SyncOptions, run};
+use crate::store::{
+    EntryKind, Found, ListFrom, ObjectKey, Skipped, Source, SourceEntry, SourceFile, Store, StoreError,
+};
+use crate::sync::{Job, Missing, Observer, Summary, SyncOptions, run};
 use crate::tree::{Destination, SourceName};
 
 /// What a user wants synced.
@@ -18,6 +21,8 @@ use crate::tree::{Destination, SourceName};
 pub struct SyncRequest {
     /// A file or folder of this machine, as it was written: a slash at the end means something.
     pub source: PathBuf,
+    /// Which of its files. The root's name among them is set here.
+    pub tree: TreeOptions,
     /// Where to.
     pub destination: Destination,
     /// How to reach the bucket that the destination names.
@@ -41,6 +46,17 @@ pub enum AppError {
     /// A file is meant, and a slash says that it is a folder.
     #[error("the source {} is a file, but its name ends in a slash", .0.display())]
     FileWithSlash(PathBuf),
+    /// Only a folder can lack something.
+    #[error("the source {} is a file, and {option} needs a folder", .path.display())]
+    NeedsFolder {
+        /// The file.
+        path: PathBuf,
+        /// What is of no use with it.
+        option: &'static str,
+    },
+    /// Backups would lie where what they are made of lies.
+    #[error("the destination lies below the backups' prefix {0:?}")]
+    BackupInPlace(String),
     /// The source's name is not UTF-8.
     #[error("the source {} has a name that is not UTF-8, which no object key can hold", .0.display())]
     NotUtf8(PathBuf),
@@ -61,6 +77,9 @@ impl AppError {
         match self {
             Self::Connect(ConnectError::NoRegion(_)) => Some("name it with --region, or set AWS_REGION"),
             Self::Connect(ConnectError::BadEndpoint(_)) => Some("write it like https://host:port"),
+            Self::NeedsFolder { .. } => {
+                Some("nothing was done; name the folder that the file lies in, or leave the option out")
+            }
             Self::Store(error) => error.kind.hint(),
             _ => None,
         }
@@ -79,48 +98,81 @@ pub async fn sync(
         () = cancel.cancelled() => return Err(AppError::Interrupted),
         prepared = prepare(request) => prepared?,
     };
-    Ok(run(job, store, Arc::new(LocalFiles), options, observer, cancel).await?)
+    Ok(run(job, store, options, observer, cancel).await?)
 }
 
 /// What comes before the first file: looks at the source, reaches the store, decides about keys.
 async fn prepare(request: SyncRequest) -> Result<(Job, Arc<dyn Store>), AppError> {
-    let SyncRequest { source, destination, s3, .. } = request;
+    let SyncRequest { source, tree, destination, s3, options } = request;
     let name = SourceName::parse(source.to_str().ok_or_else(|| AppError::NotUtf8(source.clone()))?);
-    let found = look_at(&source).await?;
+    let rules = tree.rules.clone();
+    let found = look_at(&source, &name, tree, &options).await?;
     let settings = S3Settings { bucket: destination.bucket.clone(), ..s3 };
     let store: Arc<dyn Store> = Arc::new(S3Store::connect(&settings).await?);
-    let job = match found {
-        Found::Folder(listing) => {
-            let prefix = destination.prefix_for(&name);
-            let destination = format!("s3://{}/{prefix}", destination.bucket);
-            Job { listing, prefix, destination, is_directory: true }
-        }
-        Found::File(_) if name.contents => return Err(AppError::FileWithSlash(source)),
-        Found::File(len) => {
-            let key = destination.key_for(&name, is_prefix(&*store, &destination).await?);
-            let destination = format!("s3://{}/{key}", destination.bucket);
-            let entries = vec![SourceEntry { path: source, relative: key, len }];
-            let listing = Listing { entries, ..Listing::default() };
-            Job { listing, prefix: String::new(), destination, is_directory: false }
-        }
+    if let Looked::Folder(folder) = found {
+        let prefix = destination.prefix_for(&name);
+        let destination = format!("s3://{}/{prefix}", destination.bucket);
+        backup_elsewhere(&options, &prefix)?;
+        return Ok((Job { source: Arc::new(folder), prefix, destination, is_tree: true }, store));
+    }
+    if name.contents {
+        return Err(AppError::FileWithSlash(source));
+    }
+    if options.delete.extraneous {
+        return Err(AppError::NeedsFolder { path: source, option: "--delete" });
+    }
+    let key = destination.key_for(&name, is_prefix(&*store, &destination).await?);
+    let destination = format!("s3://{}/{key}", destination.bucket);
+    backup_elsewhere(&options, &key)?;
+    let source: Arc<dyn Source> = match found {
+        // The rules see its name, as rsync's do.
+        _ if !rules.selects(name.last.as_bytes(), false) => Arc::new(NoFile { path: source, missing: None }),
+        Looked::Missing => Arc::new(NoFile { path: source, missing: Some(key) }),
+        Looked::File | Looked::Folder(_) => Arc::new(LocalSingle::new(source, key)),
     };
-    Ok((job, store))
+    Ok((Job { source, prefix: String::new(), destination, is_tree: false }, store))
 }
 
-enum Found {
-    File(u64),
-    Folder(Listing),
+/// A copy of an object at its own key is none.
+fn backup_elsewhere(options: &SyncOptions, place: &str) -> Result<(), AppError> {
+    match &options.backup {
+        Some(backup) if place.starts_with(backup.as_str()) => Err(AppError::BackupInPlace(backup.clone())),
+        _ => Ok(()),
+    }
+}
+
+enum Looked {
+    File,
+    Folder(LocalTree),
+    /// Nothing is there, and the user said that this is no error.
+    Missing,
 }
 
 /// Looks at the source before anything is asked of the store: a typo costs no request.
-async fn look_at(source: &Path) -> Result<Found, AppError> {
-    let path = source.to_owned();
-    let look = move || {
-        let metadata = path.metadata()?;
-        if metadata.is_dir() { walk(&path).map(Found::Folder) } else { Ok(Found::File(metadata.len())) }
+async fn look_at(
+    source: &Path,
+    name: &SourceName,
+    tree: TreeOptions,
+    options: &SyncOptions,
+) -> Result<Looked, AppError> {
+    let (path, may_be_missing) = (source.to_owned(), options.missing != Missing::Fail && !name.contents);
+    let has_list = tree.files.is_some();
+    let tree = TreeOptions { root_name: (!name.contents).then(|| name.last.clone()), ..tree };
+    let look = move || match path.metadata() {
+        Ok(metadata) if metadata.is_dir() => LocalTree::new(path, tree).map(Looked::Folder),
+        Ok(_) => Ok(Looked::File),
+        // A link to nothing is there: what it leads to may only be out of reach.
+        Err(error) if error.kind() == io::ErrorKind::NotFound && may_be_missing && path.symlink_metadata().is_err() => {
+            Ok(Looked::Missing)
+        }
+        Err(error) => Err(error),
     };
     let failed = |error| AppError::Source { path: source.to_owned(), source: error };
-    tokio::task::spawn_blocking(look).await.map_err(|error| failed(io::Error::other(error)))?.map_err(failed)
+    let looked = tokio::task::spawn_blocking(look).await.map_err(|error| failed(io::Error::other(error)))?;
+    match looked.map_err(failed)? {
+        Looked::File if has_list => Err(AppError::NeedsFolder { path: source.to_owned(), option: "--files-from" }),
+        looked => Ok(looked),
+    }
 }
 
 /// Whether the destination of a single file is there as a folder: no object of its name, but objects below it.
@@ -130,5 +182,35 @@ async fn is_prefix(store: &dyn Store, destination: &Destination) -> Result<bool,
     if store.head(&key).await?.is_some() {
         return Ok(false);
     }
-    Ok(!store.list(&destination.as_directory(), None).await?.entries.is_empty())
+    Ok(!store.list(&destination.as_directory(), &ListFrom::Start).await?.entries.is_empty())
+}
+
+/// A source that has no file: one that is not there, or that the rules leave out.
+struct NoFile {
+    path: PathBuf,
+    /// The name that it would have.
+    missing: Option<String>,
+}
+
+impl Source for NoFile {
+    fn walk(&self, found: &mut dyn FnMut(Found) -> ControlFlow<()>) {
+        if let Some(relative) = &self.missing {
+            let (path, relative) = (self.path.clone(), Some(relative.clone()));
+            // Nothing follows that could be ended.
+            let _ = found(Found::LeftOut { path, relative, why: Skipped::Missing });
+        }
+    }
+
+    fn open(&self, entry: &SourceEntry) -> io::Result<Arc<dyn SourceFile>> {
+        debug_assert!(entry.kind == EntryKind::File);
+        Err(io::ErrorKind::NotFound.into())
+    }
+
+    fn path(&self, _: &str) -> PathBuf {
+        self.path.clone()
+    }
+
+    fn leaves_out(&self, _: &str) -> bool {
+        false
+    }
 }

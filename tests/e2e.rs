@@ -3,13 +3,16 @@
 //! The server is the strict double, started by each test for itself; `e2e::servers::scenario` aims at any other one.
 
 mod e2e {
+    mod attributes;
     mod conflicts;
+    mod deletes;
     mod faults;
     mod help;
     mod hostile;
     mod interrupted;
     mod layout;
     mod lookalikes;
+    mod model;
     mod numbers;
     mod options;
     mod refusals;
@@ -19,4 +22,5 @@ mod e2e {
     mod sign;
     mod sources;
     mod support;
+    mod trees;
 }

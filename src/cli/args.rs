@@ -1,11 +1,13 @@
 //! The arguments. Reading them does nothing else.
 
-use std::num::NonZeroU16;
+use std::num::{NonZeroU16, NonZeroU64};
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::size::{self, BlockSize};
+use crate::sync::MaxDelete;
+use crate::tree::Shard;
 
 /// Keep a huge file in an object store equal to a local one, and move only what changed.
 #[derive(Debug, Parser)]
@@ -18,6 +20,7 @@ pub(super) struct Cli {
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     /// Make s3://bucket/prefix equal to a local file or folder
+    #[command(args_override_self = true)]
     Sync(Box<SyncArgs>),
     /// Write the signature of a local file, or look into one
     Sign(SignArgs),
@@ -26,20 +29,22 @@ pub(super) enum Command {
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  hugesync sync disk.img s3://bucket/images/    uploads images/disk.img
-  hugesync sync ./data   s3://bucket/backup     uploads backup/data/..., the folder itself
-  hugesync sync ./data/  s3://bucket/backup     uploads backup/..., the folder's contents
-  hugesync sync -nv disk.img s3://bucket/x.img  says what would be transferred
+  hugesync sync disk.img s3://bucket/images/       uploads images/disk.img
+  hugesync sync ./data   s3://bucket/backup        uploads backup/data/..., the folder itself
+  hugesync sync ./data/  s3://bucket/backup        uploads backup/..., the folder's contents
+  hugesync sync -nv disk.img s3://bucket/x.img     says what would be transferred
+  hugesync sync -a --delete site/ s3://bucket/site also keeps times and modes, and deletes what site/ does not have
 
-Exit codes: 0 done, 1 failed, 2 wrong arguments, 3 some files failed, 130 interrupted.
-Sizes are powers of 1024: 1MB is 1,048,576 bytes.")]
+Exit codes: 0 done, 1 failed, 2 wrong arguments, 3 some files failed or nothing was deleted that was to be, 130 interrupted.
+Sizes are powers of 1024: 1MB is 1,048,576 bytes. Patterns are rsync's.
+Every option may stand in ~/.config/hugesync/config.toml too, by its long name; the command line counts for more.")]
 pub(super) struct SyncArgs {
     /// A local file or folder; with a slash at the end, the folder's contents
     pub(super) source: PathBuf,
     /// s3://bucket/key for a file, s3://bucket/prefix/ for files to put below it
     pub(super) destination: String,
 
-    /// Also keep mode, owner, group and modification time, as metadata in the forms that rclone reads
+    /// Keep links as links, and mode, owner, group and modification time as metadata in the forms that rclone reads
     #[arg(short, long)]
     pub(super) archive: bool,
     /// Compare and plan for real, but write nothing
@@ -51,30 +56,221 @@ pub(super) struct SyncArgs {
     /// Show a bar for every file, small ones too; without a terminal, print a line every five seconds
     #[arg(short = 'P', long)]
     pub(super) progress: bool,
-    /// Uploads under way at once [default: 12]
-    #[arg(short, long, value_name = "N", value_parser = jobs)]
-    pub(super) jobs: Option<NonZeroU16>,
-    /// Not supported yet: delete what the source does not have
+
+    #[command(flatten)]
+    pub(super) selection: SelectionArgs,
+    #[command(flatten)]
+    pub(super) comparison: ComparisonArgs,
+    #[command(flatten)]
+    pub(super) delete: DeleteArgs,
+    #[command(flatten)]
+    pub(super) attributes: AttributeArgs,
+    #[command(flatten)]
+    pub(super) transfer: TransferArgs,
+    #[command(flatten)]
+    pub(super) store: StoreArgs,
+    #[command(flatten)]
+    pub(super) output: OutputArgs,
+}
+
+/// Which files.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Which files")]
+pub(super) struct SelectionArgs {
+    /// Leave out what matches; the first --include or --exclude that matches decides
+    #[arg(long, value_name = "PATTERN", allow_hyphen_values = true)]
+    pub(super) exclude: Vec<String>,
+    /// Take what matches, whatever a later --exclude says
+    #[arg(long, value_name = "PATTERN", allow_hyphen_values = true)]
+    pub(super) include: Vec<String>,
+    /// Read patterns to leave out from a file, one a line; - is stdin
+    #[arg(long, value_name = "FILE")]
+    pub(super) exclude_from: Vec<PathBuf>,
+    /// Read patterns to take from a file, one a line; - is stdin
+    #[arg(long, value_name = "FILE")]
+    pub(super) include_from: Vec<PathBuf>,
+    /// Take only the files that a file names, one a line; - is stdin
+    #[arg(long, value_name = "FILE")]
+    pub(super) files_from: Option<PathBuf>,
+    /// What --files-from names ends with zero bytes instead of lines
+    #[arg(short = '0', long, requires = "files_from")]
+    pub(super) from0: bool,
+    /// Leave files larger than this as they are at the destination; a bare number is bytes
+    #[arg(long, value_name = "SIZE", value_parser = size::bytes)]
+    pub(super) max_size: Option<u64>,
+    /// Leave files smaller than this as they are at the destination; a bare number is bytes
+    #[arg(long, value_name = "SIZE", value_parser = size::bytes)]
+    pub(super) min_size: Option<u64>,
+    /// Leave out what .gitignore files say (those named .hugesyncignore are always heeded)
+    #[arg(long)]
+    pub(super) gitignore: bool,
+    /// Leave out what the source's .dockerignore says
+    #[arg(long)]
+    pub(super) dockerignore: bool,
+    /// Upload symbolic links as links (in -a)
+    #[arg(short, long, overrides_with_all = ["copy_links", "skip_links"])]
+    pub(super) links: bool,
+    /// Upload what symbolic links lead to
+    #[arg(short = 'L', long, overrides_with_all = ["links", "skip_links"])]
+    pub(super) copy_links: bool,
+    /// Pass over symbolic links without a word
+    #[arg(long, overrides_with_all = ["links", "copy_links"])]
+    pub(super) skip_links: bool,
+    /// Leave out files that vanish before they are read, instead of failing for them
+    #[arg(long, value_name = "BOOL", default_value_t = true, default_missing_value = "true", num_args = 0..=1,
+          require_equals = true, action = clap::ArgAction::Set)]
+    pub(super) skip_vanished: bool,
+    /// Take the I-th of N parts of the files, by their names: N jobs together sync a tree
+    #[arg(long, value_name = "I/N")]
+    pub(super) shard: Option<Shard>,
+}
+
+/// What is transferred.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "What counts as changed")]
+pub(super) struct ComparisonArgs {
+    /// Trust nothing that earlier runs have recorded, only sums that the store itself has computed
+    #[arg(short, long, conflicts_with_all = ["size_only", "mtime"])]
+    pub(super) checksum: bool,
+    /// Take files of the same size for unchanged: UNSAFE
+    #[arg(long, conflicts_with = "mtime")]
+    pub(super) size_only: bool,
+    /// Take files of the same size that are no newer than the object for unchanged: UNSAFE, and useless where a checkout
+    /// renews all times
+    #[arg(long)]
+    pub(super) mtime: bool,
+    /// Leave objects that are newer than the file
+    #[arg(short, long)]
+    pub(super) update: bool,
+    /// Make nothing new at the destination
+    #[arg(long)]
+    pub(super) existing: bool,
+    /// Replace nothing at the destination
+    #[arg(long)]
+    pub(super) ignore_existing: bool,
+}
+
+/// What is deleted.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Deleting")]
+pub(super) struct DeleteArgs {
+    /// Delete objects below the destination that the source does not have, at the very end
     #[arg(long)]
     pub(super) delete: bool,
-    /// Not supported yet: delete excluded files too
+    /// Delete what is left out too (implies --delete)
     #[arg(long)]
     pub(super) delete_excluded: bool,
-    /// Not supported yet: take a missing source for an empty one
+    /// Delete nothing if it were more than N objects, or N% of them [default: 50%]
+    #[arg(long, value_name = "N|N%", value_parser = size::max_delete)]
+    pub(super) max_delete: Option<MaxDelete>,
+    /// Delete even if some files could not be read or uploaded
+    #[arg(long)]
+    pub(super) ignore_errors: bool,
+    /// A source, or a file of --files-from, that is not there is no error
     #[arg(long)]
     pub(super) ignore_missing_args: bool,
+    /// Delete the object of a source, or of a file of --files-from, that is not there
+    #[arg(long)]
+    pub(super) delete_missing_args: bool,
+    /// Copy objects below this prefix of the bucket, inside the store, before they are replaced or deleted
+    #[arg(long, value_name = "S3-URL")]
+    pub(super) backup_dir: Option<String>,
+}
+
+/// What is set on objects.
+#[derive(Debug, Args)]
+#[command(
+    next_help_heading = "What is set on objects (VALUE, or PATTERN:VALUE for some; may be repeated, the first that matches counts)"
+)]
+pub(super) struct AttributeArgs {
+    /// Keep modification times (in -a)
+    #[arg(short, long, overrides_with = "no_times")]
+    pub(super) times: bool,
+    /// Keep no modification times, in spite of -a: fresh checkouts have new ones
+    #[arg(long, overrides_with = "times")]
+    pub(super) no_times: bool,
+    /// Keep permissions and types (in -a)
+    #[arg(short, long, overrides_with = "no_perms")]
+    pub(super) perms: bool,
+    /// Keep no permissions and types, in spite of -a
+    #[arg(long, overrides_with = "perms")]
+    pub(super) no_perms: bool,
+    /// Keep owners and groups (in -a)
+    #[arg(short, long, overrides_with = "no_owner")]
+    pub(super) owner: bool,
+    /// Keep no owners and groups, in spite of -a
+    #[arg(long, overrides_with = "owner")]
+    pub(super) no_owner: bool,
+    /// Media type, as in *.wasm:application/wasm [default: by the name]
+    #[arg(long, value_name = "VALUE")]
+    pub(super) content_type: Vec<String>,
+    /// Cache-Control, as in *.html:no-cache
+    #[arg(long, value_name = "VALUE")]
+    pub(super) cache_control: Vec<String>,
+    /// Content-Encoding, as in *.gz:gzip
+    #[arg(long, value_name = "VALUE")]
+    pub(super) content_encoding: Vec<String>,
+    /// Content-Disposition
+    #[arg(long, value_name = "VALUE")]
+    pub(super) content_disposition: Vec<String>,
+    /// Content-Language
+    #[arg(long, value_name = "VALUE")]
+    pub(super) content_language: Vec<String>,
+    /// A tag; may be repeated
+    #[arg(long, value_name = "NAME=VALUE", value_parser = tag)]
+    pub(super) tag: Vec<(String, String)>,
+    /// Storage class, as in STANDARD_IA [default: the bucket's]
+    #[arg(long, value_name = "CLASS")]
+    pub(super) storage_class: Option<String>,
+    /// Canned ACL, as in bucket-owner-full-control [default: none is sent]
+    #[arg(long)]
+    pub(super) acl: Option<String>,
+    /// Encryption: AES256 or aws:kms [default: the bucket's]
+    #[arg(long, value_name = "KIND", value_parser = ["AES256", "aws:kms"])]
+    pub(super) sse: Option<String>,
+    /// The KMS key of --sse aws:kms: an id, ARN or alias [default: the account's own for S3]
+    #[arg(long, value_name = "KEY")]
+    pub(super) sse_kms_key_id: Option<String>,
+    /// Encrypt with a key of your own (SSE-C): a file with its 32 bytes, or with them in base64
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["sse", "sse_kms_key_id"])]
+    pub(super) sse_customer_key_file: Option<PathBuf>,
+}
+
+/// How bytes move.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Transfer")]
+pub(super) struct TransferArgs {
+    /// The most uploads at once; parts of large files take 8 MiB of memory each [default: as many as help, 64 small files
+    /// or 12 parts at most]
+    #[arg(short, long, value_name = "N", value_parser = jobs)]
+    pub(super) jobs: Option<NonZeroU16>,
+    /// The most listing requests at once
+    #[arg(long, value_name = "N", value_parser = jobs, default_value = "16")]
+    pub(super) list_jobs: NonZeroU16,
+    /// Upload no more than this a second, all files together; a bare number is KB
+    #[arg(long, value_name = "RATE", value_parser = size::rate)]
+    pub(super) bwlimit: Option<NonZeroU64>,
+    /// Upload changed files whole, without a delta
+    #[arg(short = 'W', long)]
+    pub(super) whole_file: bool,
     /// Files of this size and more get a sidecar and are stitched; a bare number is MB
     #[arg(long, value_name = "SIZE", default_value = "50MB", value_parser = size::threshold)]
     pub(super) delta_threshold: u64,
     /// The block length of new sidecars, 64KB to 5120KB, a power of two; a bare number is KB [default: by the file's size]
     #[arg(long, value_name = "SIZE", value_parser = size::block_size)]
     pub(super) block_size: Option<BlockSize>,
-    /// Neither read nor write sidecars: a changed file is always uploaded whole
+    /// Neither read nor write sidecars and the index: a changed file is always uploaded whole
     #[arg(long)]
     pub(super) no_sidecar: bool,
     /// Fail when somebody else writes to the same key, instead of planning again
     #[arg(long)]
     pub(super) fail_on_conflict: bool,
+}
+
+/// Where the bucket is.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Store")]
+pub(super) struct StoreArgs {
     /// The URL of a store that is not AWS
     #[arg(long, value_name = "URL")]
     pub(super) endpoint_url: Option<String>,
@@ -87,12 +283,33 @@ pub(super) struct SyncArgs {
     /// Put the bucket in the URL's path instead of its host name
     #[arg(long)]
     pub(super) path_style: bool,
+}
+
+/// What is said.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Output")]
+pub(super) struct OutputArgs {
+    /// Print a line for every change, in rsync's form (README: "What -i prints")
+    #[arg(short, long)]
+    pub(super) itemize_changes: bool,
+    /// Print numbers about the run at its end
+    #[arg(long)]
+    pub(super) stats: bool,
     /// Print the result as one JSON object on stdout (docs/JSON.md)
     #[arg(long)]
     pub(super) json: bool,
+    /// Write what is done to each file to a file too, with times; it is appended to
+    #[arg(long, value_name = "FILE")]
+    pub(super) log_file: Option<PathBuf>,
     /// The form of log lines on stderr
     #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
     pub(super) log_format: LogFormat,
+    /// Read options from this file instead of ~/.config/hugesync/config.toml
+    #[arg(long, value_name = "FILE", conflicts_with = "no_config")]
+    pub(super) config: Option<PathBuf>,
+    /// Read no configuration file
+    #[arg(long)]
+    pub(super) no_config: bool,
 }
 
 /// The most uploads at once: each takes 8 MiB of memory, and no store likes more.
@@ -101,6 +318,15 @@ const MAX_JOBS: u16 = 1024;
 fn jobs(text: &str) -> Result<NonZeroU16, String> {
     let jobs = text.parse::<NonZeroU16>().ok().filter(|jobs| jobs.get() <= MAX_JOBS);
     jobs.ok_or_else(|| format!("a number from 1 to {MAX_JOBS} is wanted"))
+}
+
+/// `NAME=VALUE`.
+fn tag(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or_else(|| "write it like team=data".to_owned())?;
+    if name.is_empty() {
+        return Err("a tag needs a name".to_owned());
+    }
+    Ok((name.to_owned(), value.to_owned()))
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]

@@ -10,7 +10,7 @@ use crate::sync::Summary;
 pub(super) const FAILED: u8 = 1;
 /// The arguments make no sense together.
 pub(super) const USAGE: u8 = 2;
-/// Some files were synced, some failed.
+/// Some files were synced, some failed; or what was to be deleted was not.
 pub(super) const SOME_FAILED: u8 = 3;
 /// Stopped by a signal, as shells report SIGINT.
 pub(super) const INTERRUPTED: u8 = 130;
@@ -19,8 +19,12 @@ pub(super) const INTERRUPTED: u8 = 130;
 pub(super) fn code_of(summary: &Summary) -> ExitCode {
     ExitCode::from(match summary {
         Summary { interrupted: true, .. } => INTERRUPTED,
-        Summary { files_failed: 0, .. } => 0,
-        Summary { files_failed, files_skipped, files_total, .. } if files_failed + files_skipped == *files_total => {
+        // Everything is there, and what should not be there too.
+        Summary { files_failed: 0, error: None, delete_refused: Some(_), .. } => SOME_FAILED,
+        Summary { files_failed: 0, error: None, .. } => 0,
+        Summary { files_failed, files_skipped, files_total, files_deleted: 0, .. }
+            if files_failed + files_skipped >= *files_total =>
+        {
             FAILED
         }
         _ => SOME_FAILED,

@@ -1,16 +1,17 @@
 //! Bars on a terminal, a line now and then without one, and warnings between them.
 
 use std::collections::HashMap;
-use std::io::IsTerminal as _;
+use std::io::{self, IsTerminal as _, Write as _};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use indicatif::{HumanBytes, MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::args::LogFormat;
+use super::args::{LogFormat, SyncArgs};
 use super::exit::print_line;
 use super::human;
-use crate::sync::{Event, FileId, FileReport, Observer, Stage};
+use super::logging::FILES;
+use crate::sync::{Action, Event, FileId, FileReport, Observer, Stage};
 
 /// Files of this many bytes get a bar of their own without `-P`: smaller ones are gone before anybody can read it.
 const OWN_BAR: u64 = 32 << 20;
@@ -26,7 +27,20 @@ pub(super) struct Progress {
     terminal: bool,
     asked: bool,
     log_format: LogFormat,
+    lines: Lines,
+    dry_run: bool,
     state: Mutex<State>,
+}
+
+/// What is printed on stdout about each file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Lines {
+    /// Nothing.
+    None,
+    /// A line for each.
+    All,
+    /// A line in rsync's form for each change.
+    Itemized,
 }
 
 struct State {
@@ -37,6 +51,8 @@ struct State {
     bytes_done: u64,
     bytes_saved: u64,
     last_line: Instant,
+    /// How printing on stdout went so far.
+    printed: io::Result<()>,
 }
 
 /// A file that has begun and is not done: how far its stages have come.
@@ -60,8 +76,15 @@ impl OnTheWay {
 }
 
 impl Progress {
-    /// Shows on stderr. `asked` is `-P`.
-    pub(super) fn new(asked: bool, log_format: LogFormat) -> Self {
+    /// Shows what the arguments ask for: bars on stderr, lines on stdout.
+    pub(super) fn new(args: &SyncArgs) -> Self {
+        let (asked, log_format) = (args.progress, args.output.log_format);
+        let lines = match (args.output.json, args.output.itemize_changes, args.verbose) {
+            (true, ..) => Lines::None,
+            (false, true, _) => Lines::Itemized,
+            (false, false, 0) => Lines::None,
+            (false, false, _) => Lines::All,
+        };
         let terminal = std::io::stderr().is_terminal();
         let target = if terminal { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
         let bars = MultiProgress::with_draw_target(target);
@@ -74,8 +97,10 @@ impl Progress {
             bytes_done: 0,
             bytes_saved: 0,
             last_line: Instant::now(),
+            printed: Ok(()),
         };
-        Self { bars, overall, terminal, asked, log_format, state: Mutex::new(state) }
+        let dry_run = args.dry_run;
+        Self { bars, overall, terminal, asked, log_format, lines, dry_run, state: Mutex::new(state) }
     }
 
     /// What log lines have to step around.
@@ -83,10 +108,12 @@ impl Progress {
         &self.bars
     }
 
-    /// Takes the bars away.
-    pub(super) fn finish(&self) {
+    /// Takes the bars away. Says how printing on stdout went.
+    pub(super) fn finish(&self) -> io::Result<()> {
         self.overall.finish_and_clear();
         let _ = self.bars.clear();
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::replace(&mut state.printed, Ok(()))
     }
 
     fn stage_started(&self, state: &mut State, file: FileId, stage: Stage, bytes: u64) {
@@ -125,6 +152,22 @@ impl Progress {
                 bar.finish_and_clear();
                 self.bars.remove(&bar);
             }
+        } else if report.action != Action::Deleted {
+            // Done at once, without having been begun.
+            state.bytes_total += report.bytes_total;
+            state.bytes_done += report.bytes_total;
+        }
+        self.log(report);
+        let line = match self.lines {
+            Lines::None => None,
+            Lines::All => Some(human::file_line(report, self.dry_run)),
+            Lines::Itemized => human::itemized(report),
+        };
+        if let (Some(line), Ok(())) = (line, &state.printed) {
+            state.printed = self.bars.suspend(|| writeln!(io::stdout().lock(), "{line}"));
+        }
+        if file == FileId::NONE {
+            return;
         }
         state.files_done += 1;
         let moved = report.bytes_uploaded + report.bytes_sidecar_down + report.bytes_sidecar_up;
@@ -133,8 +176,21 @@ impl Progress {
         }
     }
 
+    /// Writes what became of a file into the log file, if there is one.
+    fn log(&self, report: &FileReport) {
+        if !tracing::enabled!(target: FILES, tracing::Level::ERROR) {
+            return;
+        }
+        match (&report.error, human::itemized(report)) {
+            (Some(error), _) => tracing::error!(target: FILES, "{}: {}", human::name(&report.path), error.message),
+            (None, Some(line)) => tracing::info!(target: FILES, "{line}"),
+            (None, None) => {}
+        }
+    }
+
     fn show(&self, state: &mut State) {
         if self.terminal {
+            self.overall.set_length(state.bytes_total);
             self.overall.set_position(state.bytes_done);
             self.overall.set_message(format!(
                 "{}/{} files, {} saved",
@@ -160,6 +216,7 @@ impl Progress {
     }
 
     fn warn(&self, path: &str, text: &str) {
+        tracing::warn!(target: FILES, "{}: {}", human::name(path), human::name(text));
         match self.log_format {
             LogFormat::Json => tracing::warn!(path, "{text}"),
             LogFormat::Text => {
@@ -173,12 +230,10 @@ impl Observer for Progress {
     fn observe(&self, event: &Event<'_>) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         match *event {
-            Event::RunStarted { files, bytes } => {
-                (state.files_total, state.bytes_total) = (files, bytes);
-                self.overall.set_length(bytes);
-                self.overall.enable_steady_tick(Duration::from_millis(250));
-            }
+            Event::RunStarted => self.overall.enable_steady_tick(Duration::from_millis(250)),
+            Event::Found { files } => state.files_total += files,
             Event::FileStarted { file, path, bytes } => {
+                state.bytes_total += bytes;
                 let name = human::name(path).into_owned();
                 let begun = OnTheWay { name, bytes, stage_bytes: 0, stage_done: 0, before: 0.0, share: 0.0, bar: None };
                 state.files.insert(file, begun);

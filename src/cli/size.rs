@@ -2,9 +2,12 @@
 //!
 //! Every unit is a power of 1024, with or without an `i` and a `B`, as in the AWS command line and rclone.
 
+use std::num::NonZeroU64;
+
 use parse_size::Config;
 
 use crate::delta::BlockLen;
+use crate::sync::MaxDelete;
 
 const KIB: u64 = 1 << 10;
 const MIB: u64 = 1 << 20;
@@ -24,6 +27,29 @@ fn parse(text: &str, unit: u64) -> Result<u64, String> {
 /// The delta threshold in bytes; a bare number is MB.
 pub(super) fn threshold(text: &str) -> Result<u64, String> {
     parse(text, MIB)
+}
+
+/// A file's size in bytes.
+pub(super) fn bytes(text: &str) -> Result<u64, String> {
+    parse(text, 1)
+}
+
+/// A rate in bytes a second; a bare number is KB, as in rsync.
+pub(super) fn rate(text: &str) -> Result<NonZeroU64, String> {
+    let text = text.strip_suffix("/s").unwrap_or(text);
+    NonZeroU64::new(parse(text, KIB)?).ok_or_else(|| "at this rate nothing is ever uploaded".to_owned())
+}
+
+/// How much may be deleted: `100`, `10%`.
+pub(super) fn max_delete(text: &str) -> Result<MaxDelete, String> {
+    let wrong = || "write a number of objects, like 100, or a share of them, like 10%".to_owned();
+    match text.strip_suffix('%') {
+        Some(percent) => {
+            let percent = percent.trim().parse().ok().filter(|percent| *percent <= 100);
+            percent.map(MaxDelete::Percent).ok_or_else(wrong)
+        }
+        None => text.parse().map(MaxDelete::Count).map_err(|_| wrong()),
+    }
 }
 
 /// A block length that was asked for.
@@ -58,6 +84,17 @@ mod tests {
         assert_eq!(threshold("100B"), Ok(100));
         assert!(threshold("fifty").is_err());
         assert!(threshold("-1").is_err());
+    }
+
+    #[test]
+    fn rates_and_shares() {
+        assert_eq!(rate("100").map(NonZeroU64::get), Ok(100 * KIB));
+        assert_eq!(rate("1.5MB/s").map(NonZeroU64::get), Ok(1536 * KIB));
+        assert!(rate("0").is_err() && rate("fast").is_err());
+        assert_eq!(max_delete("10%"), Ok(MaxDelete::Percent(10)));
+        assert_eq!(max_delete("0"), Ok(MaxDelete::Count(0)));
+        assert!(["101%", "-1", "", "%", "all"].iter().all(|text| max_delete(text).is_err()));
+        assert_eq!((bytes("10"), bytes("1k")), (Ok(10), Ok(KIB)));
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! `hugesync sync`.
 
+use std::fs::File;
 use std::io::{self, Write as _};
-use std::num::NonZeroUsize;
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -11,31 +12,33 @@ use tokio_util::sync::CancellationToken;
 use super::args::{LogFormat, SyncArgs};
 use super::exit::{self, print_error, print_note};
 use super::progress::Progress;
-use super::{human, logging};
-use crate::app::{self, AppError, SyncRequest};
-use crate::store::s3::S3Settings;
-use crate::sync::{INTERRUPTED, JSON_VERSION, Summary, SyncOptions};
-use crate::tree::Destination;
-
-/// Uploads at once unless `--jobs` says otherwise: parts of 8 MiB in memory for each, so some 100 MB in all; at the 50 to
-/// 90 MB/s that one connection to S3 does, enough for 5 Gbit/s and more.
-const DEFAULT_JOBS: NonZeroUsize = NonZeroUsize::new(12).unwrap();
+use super::request::{Unusable, request};
+use super::{human, logging, stats};
+use crate::app::{self, AppError};
+use crate::sync::{INTERRUPTED, JSON_VERSION, Summary};
 
 /// How many errors are printed; a bucket that is gone fails every file of a tree.
 const MAX_ERRORS: usize = 20;
 
-pub(super) fn main(args: &SyncArgs) -> ExitCode {
-    let format = args.log_format;
-    let progress = Arc::new(Progress::new(args.progress, format));
-    logging::start(args.verbose, format, progress.bars());
-    let request = match request(args) {
-        Ok(request) => request,
-        Err((message, hint)) => {
-            print_error(format, &message, hint);
+pub(super) fn main(args: &SyncArgs, matches: &clap::ArgMatches) -> ExitCode {
+    let format = args.output.log_format;
+    let progress = Arc::new(Progress::new(args));
+    let log_file = match args.output.log_file.as_deref().map(open_log).transpose() {
+        Ok(log_file) => log_file,
+        Err(message) => {
+            print_error(format, &human::name(&message), None);
             return ExitCode::from(exit::USAGE);
         }
     };
-    if let Some(size) = args.block_size.filter(|size| size.asked != size.block_len.bytes()) {
+    logging::start(args.verbose, format, progress.bars(), log_file);
+    let request = match request(args, matches) {
+        Ok(request) => request,
+        Err(Unusable { message, hint }) => {
+            print_error(format, &human::name(&message), hint.as_deref());
+            return ExitCode::from(exit::USAGE);
+        }
+    };
+    if let Some(size) = args.transfer.block_size.filter(|size| size.asked != size.block_len.bytes()) {
         let used = size.block_len.bytes() >> 10;
         let asked = size.asked;
         print_note(format, &format!("a block size of {asked} bytes is rounded down to {used} KB, a power of two"));
@@ -55,51 +58,11 @@ pub(super) fn main(args: &SyncArgs) -> ExitCode {
     });
     // A scan or a read that is still under way on its own thread is not waited for.
     runtime.shutdown_background();
-    progress.finish();
+    let printed = progress.finish();
     match result {
-        Ok(summary) => finished(args, &summary),
+        Ok(summary) => finished(args, &summary, printed),
         Err(error) => failed(args, &error),
     }
-}
-
-/// From arguments to what they ask for, or a message and a hint.
-fn request(args: &SyncArgs) -> Result<SyncRequest, (String, Option<&'static str>)> {
-    let unsupported = [
-        (args.delete, "--delete"),
-        (args.delete_excluded, "--delete-excluded"),
-        (args.ignore_missing_args, "--ignore-missing-args"),
-    ];
-    if let Some((_, option)) = unsupported.into_iter().find(|(given, _)| *given) {
-        return Err((format!("{option} is not supported yet"), Some("nothing was done; leave it out")));
-    }
-    if args.source.to_string_lossy().starts_with("s3://") {
-        let hint = "the source is a local file or folder, the destination s3://bucket/prefix";
-        return Err(("downloads are not supported yet".to_owned(), Some(hint)));
-    }
-    let destination = Destination::parse(&args.destination)
-        .map_err(|error| (error.to_string(), Some("write it like s3://bucket/prefix/")))?;
-    let threads = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
-    Ok(SyncRequest {
-        source: args.source.clone(),
-        destination,
-        s3: S3Settings {
-            bucket: String::new(),
-            endpoint_url: args.endpoint_url.clone(),
-            region: args.region.clone(),
-            profile: args.profile.clone(),
-            path_style: args.path_style,
-        },
-        options: SyncOptions {
-            jobs: args.jobs.map_or(DEFAULT_JOBS, NonZeroUsize::from),
-            threads,
-            delta_threshold: args.delta_threshold,
-            block_len: args.block_size.map(|size| size.block_len),
-            sidecars: !args.no_sidecar,
-            fail_on_conflict: args.fail_on_conflict,
-            dry_run: args.dry_run,
-            archive: args.archive,
-        },
-    })
 }
 
 /// The first Ctrl-C (or SIGTERM) stops the run in order, the second one at once.
@@ -121,20 +84,34 @@ async fn signal() -> io::Result<()> {
     }
 }
 
-fn finished(args: &SyncArgs, summary: &Summary) -> ExitCode {
-    let format = args.log_format;
+fn open_log(path: &Path) -> Result<File, String> {
+    let opened = File::options().create(true).append(true).open(path);
+    opened.map_err(|error| format!("cannot write the log file {}: {error}", path.display()))
+}
+
+/// `printed` is how the lines about single files went.
+fn finished(args: &SyncArgs, summary: &Summary, printed: io::Result<()>) -> ExitCode {
+    let format = args.output.log_format;
     let mut failed: Vec<_> = summary.files.iter().filter_map(|file| Some((file, file.error.as_ref()?))).collect();
     // What stopped the run before those that it stopped.
     failed.sort_by_key(|(_, error)| error.message == INTERRUPTED);
     for (file, error) in failed.into_iter().take(MAX_ERRORS) {
         print_error(format, &human::name(&format!("{}: {}", file.path, error.message)), error.hint.as_deref());
     }
+    for error in [&summary.error, &summary.delete_refused].into_iter().flatten() {
+        print_error(format, &human::name(&error.message), error.hint.as_deref());
+    }
     let more = summary.files_failed.saturating_sub(MAX_ERRORS as u64);
     if more > 0 {
         print_error(format, &format!("{} more failed", human::files(more)), Some("--json lists them all"));
     }
-    let printed = if args.json { print(&json(summary)) } else { print(&lines(args, summary)) };
-    if let Err(error) = printed {
+    if summary.files_hard_linked > 0 {
+        let files = human::files(summary.files_hard_linked);
+        let text = format!("{files} with several names (hard links): every name is an object of its own");
+        print_note(format, &text);
+    }
+    let last = if args.output.json { json(summary) } else { lines(args, summary) };
+    if let Err(error) = printed.and_then(|()| print(&last)) {
         print_error(format, &format!("cannot write to stdout: {error}"), None);
         return ExitCode::from(exit::FAILED);
     }
@@ -142,10 +119,10 @@ fn finished(args: &SyncArgs, summary: &Summary) -> ExitCode {
 }
 
 fn failed(args: &SyncArgs, error: &AppError) -> ExitCode {
-    let format = args.log_format;
+    let format = args.output.log_format;
     let (message, hint) = (error.to_string(), error.hint());
     print_error(format, &human::name(&message), hint);
-    if args.json {
+    if args.output.json {
         let report = json!({ "version": JSON_VERSION, "error": { "message": message, "hint": hint } });
         // The error has been said on stderr; that stdout is closed adds nothing to it.
         let _ = print(&report.to_string());
@@ -158,12 +135,8 @@ fn json(summary: &Summary) -> String {
 }
 
 fn lines(args: &SyncArgs, summary: &Summary) -> String {
-    let mut lines = Vec::new();
-    if args.verbose > 0 {
-        lines.extend(summary.files.iter().map(|file| human::file_line(file, summary.dry_run)));
-    }
-    lines.push(human::last_line(summary));
-    lines.join("\n")
+    let last = human::last_line(summary);
+    if args.output.stats { format!("{}\n{last}", stats::block(summary)) } else { last }
 }
 
 fn print(text: &str) -> io::Result<()> {

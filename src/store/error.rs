@@ -43,6 +43,12 @@ pub enum ErrorKind {
     TooLarge,
     /// The object is archived and cannot be read.
     Archived,
+    /// The attributes cannot be set on an object: too long, or with characters that headers cannot hold.
+    BadAttributes,
+    /// The object is encrypted with a customer key (SSE-C), and none came with the request.
+    CustomerKeyMissing,
+    /// A customer key came with the request, and the object is not encrypted with one.
+    CustomerKeyUnused,
     /// The local side of a transfer failed: the file could not be read.
     LocalRead,
     /// Anything else.
@@ -78,6 +84,16 @@ impl ErrorKind {
             Self::Throttled => "run again later, or with a smaller --jobs",
             Self::Unavailable => "the store has trouble: run again later",
             Self::Network => "check the network, the proxy settings and --endpoint-url",
+            Self::BadAttributes => {
+                "an object holds 2 KiB of user metadata in ASCII and 10 tags: set fewer or shorter ones"
+            }
+            Self::CustomerKeyMissing => {
+                "the object is encrypted with a customer key (SSE-C): give the key it was written with"
+            }
+            Self::CustomerKeyUnused => {
+                "the object is not encrypted with a customer key (SSE-C): leave the key out, \
+                 or delete the object so that it is written anew with the key"
+            }
             Self::Archived => "restore the object first, or use --no-sidecar to upload it whole",
             _ => return None,
         })

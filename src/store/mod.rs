@@ -18,13 +18,20 @@ mod payload;
 pub mod s3;
 mod source;
 
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
 
 pub use error::{ErrorKind, StoreError};
 pub use multipart::{CopySource, ListedPart, MultipartStore, PartReceipt, Upload, WholeObject};
-pub use object::{Attributes, BadKey, Condition, ETag, ListEntry, ListPage, ObjectInfo, ObjectKey, StorageTier};
+pub use object::{
+    Attributes, BadKey, Condition, Doomed, ETag, ListEntry, ListFrom, ListPage, ObjectInfo, ObjectKey, StorageTier,
+};
 pub use payload::{Checksums, OnSent, Payload, PayloadBody};
-pub use source::{FileAttributes, Listing, Skipped, Source, SourceEntry, SourceFile};
+pub use source::{EntryKind, FileAttributes, Found, Skipped, Source, SourceEntry, SourceFile};
+
+/// The most objects that one [`Store::delete`] takes (S3 API reference, "DeleteObjects").
+pub const MAX_DELETE: usize = 1000;
 
 /// A place that holds objects by key.
 #[async_trait]
@@ -47,9 +54,29 @@ pub trait Store: Send + Sync {
         condition: &Condition,
     ) -> Result<PartReceipt, StoreError>;
 
-    /// One page of the objects whose keys start with `prefix`, in the byte order of their keys. `page` is
-    /// [`ListPage::next`] of the page before.
-    async fn list(&self, prefix: &str, page: Option<&str>) -> Result<ListPage, StoreError>;
+    /// One page of the objects whose keys start with `prefix`, in the byte order of their keys.
+    async fn list(&self, prefix: &str, from: &ListFrom) -> Result<ListPage, StoreError>;
+
+    /// Copies one version of an object inside the store, as a whole: at most 5 GB on S3. With `attributes` the copy has
+    /// those and no others (but the source's tags, where it has none of its own); without, those of the source but for its
+    /// storage class and ACL, which S3 never copies. `condition` is about what lies at `to`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::PreconditionFailed`] where another version or nothing stands at the source.
+    async fn copy(
+        &self,
+        source: &CopySource,
+        to: &ObjectKey,
+        attributes: Option<&Attributes>,
+        condition: &Condition,
+    ) -> Result<PartReceipt, StoreError>;
+
+    /// Deletes objects, at most [`MAX_DELETE`] of them, in one request. What is gone already is no failure. Returns those
+    /// that were not deleted, each with the reason; an error is one of the whole request.
+    async fn delete(&self, doomed: &[Doomed]) -> Result<Vec<(ObjectKey, StoreError)>, StoreError>;
+
+    /// The tags of an object; empty where there is none.
+    async fn tags(&self, key: &ObjectKey) -> Result<BTreeMap<String, String>, StoreError>;
 
     /// Multipart uploads with copied parts, where the store has them.
     fn multipart(&self) -> Option<&dyn MultipartStore>;
@@ -63,5 +90,8 @@ pub trait Store: Send + Sync {
     fn url(&self, key: &ObjectKey) -> String;
 
     /// Requests sent so far, by operation, each attempt counted.
-    fn requests(&self) -> std::collections::BTreeMap<String, u64>;
+    fn requests(&self) -> BTreeMap<String, u64>;
+
+    /// Answers so far that asked to slow down (503, 429), each attempt counted, retried or not.
+    fn throttles(&self) -> u64;
 }

@@ -120,8 +120,12 @@ pub struct ObjectInfo {
     pub modified: Option<i64>,
     /// What reading it costs.
     pub tier: StorageTier,
-    /// User metadata, names in lower case.
-    pub metadata: BTreeMap<String, String>,
+    /// What was set on it, as far as HEAD tells: no tags, no ACL.
+    pub attributes: Attributes,
+    /// How many tags it has; 0 also where the credentials may not read them.
+    pub tag_count: u32,
+    /// Whether it is encrypted in another way than new objects are to be. `false` where nothing was asked for.
+    pub encryption_differs: bool,
 }
 
 /// What is set on an object when it is written: a multipart upload inherits nothing from the object that it replaces.
@@ -129,8 +133,22 @@ pub struct ObjectInfo {
 pub struct Attributes {
     /// The media type.
     pub content_type: Option<String>,
+    /// What caches may do with it.
+    pub cache_control: Option<String>,
+    /// How the bytes are encoded beyond their media type: `gzip`.
+    pub content_encoding: Option<String>,
+    /// How a browser shows it: `attachment; filename=..`.
+    pub content_disposition: Option<String>,
+    /// Its language.
+    pub content_language: Option<String>,
     /// User metadata, names in lower case.
     pub metadata: BTreeMap<String, String>,
+    /// The store's name of the storage class; `None` is the default one, which a store also reports as none.
+    pub storage_class: Option<String>,
+    /// Tags; where there are none, none are sent.
+    pub tags: BTreeMap<String, String>,
+    /// A canned ACL. Only sent where it is set: buckets refuse ACLs by default.
+    pub acl: Option<String>,
 }
 
 /// When a write may take place.
@@ -160,15 +178,37 @@ pub struct ListEntry {
     pub len: u64,
     /// The tag of its version.
     pub etag: ETag,
+    /// When it was written, in seconds since 1970, by the store's clock.
+    pub modified: Option<i64>,
+}
+
+/// Where a page of a listing begins.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ListFrom {
+    /// At the first key of the prefix.
+    Start,
+    /// Behind this key, which does not have to exist.
+    After(String),
+    /// Where a page ended: its [`ListPage::next`].
+    Page(String),
 }
 
 /// A page of a listing.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ListPage {
-    /// Objects in the byte order of their keys.
+    /// Objects in the byte order of their keys. May be empty although more follow.
     pub entries: Vec<ListEntry>,
-    /// What asks for the next page; `None` on the last.
+    /// The store's token for the next page; `None` on the last.
     pub next: Option<String>,
+}
+
+/// An object to delete.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Doomed {
+    /// Its key.
+    pub key: ObjectKey,
+    /// The only version that may be deleted, where the store checks that ([`Store::is_proven`](super::Store::is_proven)).
+    pub etag: ETag,
 }
 
 #[cfg(test)]

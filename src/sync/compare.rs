@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use super::context::Task;
-use super::decide::{Comparison, NoBasis, billed_tier, comparison};
+use super::decide::{self, NoBasis, billed_tier, comparison};
 use super::error::FileError;
 use super::events::Stage;
+use super::options::Comparison;
 use super::reading::blocking;
 use super::report::Verification;
 use super::sidecars::{self, Fetched};
@@ -24,8 +25,9 @@ pub(super) enum Difference {
     Unchanged {
         verification: Verification,
         reason: &'static str,
-        /// A signature to keep beside the object, which has none.
-        unsigned: Option<Signature>,
+        known: Known,
+        /// Whether the object has no signature beside it.
+        unsigned: bool,
     },
     /// Some, and where the object still has the file's bytes.
     Delta { delta: Delta, known: Known, basis: Signature },
@@ -51,10 +53,10 @@ pub(super) async fn compare(
 ) -> Result<Compared, FileError> {
     let Fetched { signature, write_if } = signature_of(task, object, given_up).await?;
     let difference = match (comparison(file.len(), object, signature.is_ok()), signature) {
-        (Comparison::Scan, Ok(basis)) => {
+        (decide::Comparison::Scan, Ok(basis)) => {
             scanned(task, file, block_len, object.and_then(|object| object.crc64nvme), basis).await?
         }
-        (Comparison::Checksum, Err(why)) => summed(task, file, block_len, object, why).await?,
+        (decide::Comparison::Checksum, Err(why)) => summed(task, file, block_len, object, why).await?,
         (_, signature) => Difference::Whole { known: None, why: signature.err().unwrap_or(NoBasis::NewObject) },
     };
     Ok(Compared { difference, write_sidecar_if: write_if })
@@ -97,17 +99,22 @@ async fn scanned(
     let _turn = task.context.scan_turn().await?;
     task.begin(Stage::Comparing, file.len());
     let (file, options, on_scanned) = (Arc::clone(file), scan_options(task), task.on_scanned());
+    let by_record = task.context.options.comparison != Comparison::Checksum;
     blocking(move || {
         let scan = scan(&basis, &*file, block_len, &options, &on_scanned)?;
         if scan.delta.is_identity(basis.len()) {
             let reason = "every block is where it was";
             let verification = match stored_crc {
-                Some(crc) if crc == scan.crcs.whole() => Verification::Crc64nvme,
+                Some(crc) if crc == scan.crcs.whole() => Some(Verification::Crc64nvme),
                 // A sidecar that proves itself may still be of another object.
                 Some(_) => return Err(FileError::NotEqual("the sidecar is not of the object beside it".to_owned())),
-                None => Verification::Sidecar,
+                None => by_record.then_some(Verification::Sidecar),
             };
-            return Ok(Difference::Unchanged { verification, reason, unsigned: None });
+            // Where a record is not to be believed, every part is copied and compared.
+            if let Some(verification) = verification {
+                let known = Known { signature: scan.signature, crcs: Arc::new(scan.crcs) };
+                return Ok(Difference::Unchanged { verification, reason, known, unsigned: false });
+            }
         }
         let known = Known { signature: scan.signature, crcs: Arc::new(scan.crcs) };
         Ok(Difference::Delta { delta: scan.delta, known, basis })
@@ -132,8 +139,7 @@ async fn summed(
     .await?;
     if object.and_then(|object| object.crc64nvme) == Some(known.signature.crc64nvme()) {
         let reason = "the store has the same checksum";
-        let unsigned = Some(known.signature);
-        return Ok(Difference::Unchanged { verification: Verification::Crc64nvme, reason, unsigned });
+        return Ok(Difference::Unchanged { verification: Verification::Crc64nvme, reason, known, unsigned: true });
     }
     Ok(Difference::Whole { known: Some(known), why })
 }

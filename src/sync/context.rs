@@ -2,24 +2,36 @@
 
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit};
 use tokio_util::sync::CancellationToken;
 
 use super::error::FileError;
 use super::events::{Event, FileId, Observer, Stage};
+use super::file::Done;
+use super::gate::{Clock, Gate, Pass};
 use super::options::SyncOptions;
 use super::pool::BufferPool;
-use super::report::FileReport;
-use crate::store::{ObjectKey, OnSent, Source, Store};
+use super::remember::Remembering;
+use super::report::{ErrorReport, FileReport, Summary};
+use super::run::Job;
+use crate::store::{EntryKind, ObjectKey, OnSent, Source, SourceEntry, Store};
 
 /// Copies that a store works on at once: it does about 65 MiB/s in each, so that a large object wants many (docs/S3.md).
 const COPIES_AT_ONCE: usize = 64;
 /// The most bytes of one payload that are held in memory; a longer one is read twice, once for its sums.
 pub(super) const MAX_BUFFERED: u64 = 32 << 20;
-/// Payload bytes in memory for each upload under way: a part of the usual length.
-const MEMORY_PER_JOB: u64 = 8 << 20;
+/// Payload bytes in memory for each part: its usual length.
+const MEMORY_PER_PART: u64 = 8 << 20;
+/// Failures that are reported one by one; the others are counted.
+const MAX_FAILURES: usize = 10_000;
+/// A request with a longer body, in bytes, takes its time by the line.
+const SHORT_BODY: u64 = 64 << 10;
+/// Small files that are open at once: enough for any number of uploads that helps, a quarter of the descriptors that a
+/// process usually has (1,024).
+const MAX_OPEN: usize = 256;
 /// The unit of the memory gate in bytes, so that a count of them fits its permits.
 const MEMORY_UNIT: u64 = 64 << 10;
 
@@ -28,48 +40,88 @@ pub(super) struct Context {
     pub(super) store: Arc<dyn Store>,
     pub(super) source: Arc<dyn Source>,
     pub(super) options: SyncOptions,
-    pub(super) observer: Arc<dyn Observer>,
+    /// What every key starts with.
+    pub(super) prefix: String,
+    /// What earlier runs have remembered of the objects below the prefix.
+    pub(super) memory_of: Remembering,
+    observer: Arc<dyn Observer>,
     pub(super) cancel: CancellationToken,
-    uploads: Semaphore,
+    summary: Mutex<Summary>,
+    uploads: Gate,
     copies: Semaphore,
-    memory: Semaphore,
+    memory: Arc<Semaphore>,
     memory_units: u64,
     scans: Semaphore,
+    /// Small files that are open at once, from when they are read until they are sent.
+    open: Arc<Semaphore>,
     pub(super) buffers: Arc<BufferPool>,
 }
 
 impl Context {
     pub(super) fn new(
+        job: Job,
         store: Arc<dyn Store>,
-        source: Arc<dyn Source>,
         options: SyncOptions,
         observer: Arc<dyn Observer>,
         cancel: CancellationToken,
     ) -> Self {
-        let jobs = options.jobs.get();
-        let memory_units = (jobs as u64 * MEMORY_PER_JOB).max(MAX_BUFFERED) / MEMORY_UNIT;
+        let memory_units = (options.parts_in_memory.get() as u64 * MEMORY_PER_PART).max(MAX_BUFFERED) / MEMORY_UNIT;
         Self {
             store,
-            source,
+            source: job.source,
+            summary: Mutex::new(Summary::new(job.destination, options.dry_run)),
+            prefix: job.prefix,
+            memory_of: Remembering::default(),
             observer,
             cancel,
-            uploads: Semaphore::new(jobs),
+            uploads: Gate::new(options.jobs),
             copies: Semaphore::new(COPIES_AT_ONCE),
-            memory: Semaphore::new(memory_units as usize),
+            memory: Arc::new(Semaphore::new(memory_units as usize)),
             memory_units,
             // A scan keeps every core busy; a second one would only take its memory.
             scans: Semaphore::new(1),
+            open: Arc::new(Semaphore::new(MAX_OPEN)),
             buffers: Arc::default(),
             options,
         }
     }
 
-    /// Waits for its turn to upload, and for memory for `buffered` bytes.
-    pub(super) async fn upload_turn(&self, buffered: u64) -> Result<[SemaphorePermit<'_>; 2], FileError> {
-        let units = buffered.div_ceil(MEMORY_UNIT).min(self.memory_units);
-        // Memory first: whoever holds a turn never waits for it.
-        let memory = self.memory.acquire_many(units as u32).await.map_err(|_| FileError::Interrupted)?;
-        Ok([memory, turn(&self.uploads).await?])
+    /// Waits for memory for `buffered` bytes.
+    pub(super) async fn memory_for(&self, buffered: u64) -> Result<OwnedSemaphorePermit, FileError> {
+        // An empty file takes a unit too: what is counted is also an open file.
+        let units = buffered.div_ceil(MEMORY_UNIT).clamp(1, self.memory_units);
+        // Memory comes before the turn to upload: whoever holds a turn never waits for it.
+        Arc::clone(&self.memory).acquire_many_owned(units as u32).await.map_err(|_| FileError::Interrupted)
+    }
+
+    /// Waits until one more small file may be open.
+    pub(super) async fn open_turn(&self) -> Result<OwnedSemaphorePermit, FileError> {
+        Arc::clone(&self.open).acquire_owned().await.map_err(|_| FileError::Interrupted)
+    }
+
+    /// Waits for its turn to upload.
+    pub(super) async fn upload_turn(&self) -> Result<Pass<'_>, FileError> {
+        self.uploads.enter().await.ok_or(FileError::Interrupted)
+    }
+
+    /// Sends a request in its turn, and learns from how long it took.
+    pub(super) async fn in_turn<T>(&self, request: impl Future<Output = T>) -> Result<T, FileError> {
+        self.in_turn_with(0, request).await
+    }
+
+    /// The same for a request with a body of so many bytes; a long one tells nothing of a queue.
+    pub(super) async fn in_turn_with<T>(&self, body: u64, request: impl Future<Output = T>) -> Result<T, FileError> {
+        let short = body <= SHORT_BODY;
+        let _turn = self.upload_turn().await?;
+        // Many wait here when a run is stopped.
+        if self.cancel.is_cancelled() {
+            return Err(FileError::Interrupted);
+        }
+        let began = Clock::start();
+        let answer = request.await;
+        let time = began.elapsed();
+        self.uploads.learn(short.then_some(time), self.store.throttles());
+        Ok(answer)
     }
 
     /// Waits for its turn to have the store copy a range.
@@ -80,6 +132,24 @@ impl Context {
     /// Waits for its turn to scan.
     pub(super) async fn scan_turn(&self) -> Result<SemaphorePermit<'_>, FileError> {
         turn(&self.scans).await
+    }
+
+    /// Tells whoever watches.
+    pub(super) fn tell(&self, event: &Event<'_>) {
+        self.observer.observe(event);
+    }
+
+    /// Reports what became of a file.
+    pub(super) fn report(&self, file: FileId, report: FileReport) {
+        self.tell(&Event::FileFinished { file, report: &report });
+        let mut summary = self.summary();
+        let keep = self.options.report_all || (report.error.is_some() && summary.files.len() < MAX_FAILURES);
+        summary.add(report, keep);
+    }
+
+    /// What has been added up so far.
+    pub(super) fn summary(&self) -> MutexGuard<'_, Summary> {
+        self.summary.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -92,9 +162,11 @@ pub(super) struct Task {
     pub(super) context: Arc<Context>,
     pub(super) id: FileId,
     pub(super) path: String,
+    pub(super) entry: SourceEntry,
     pub(super) key: ObjectKey,
     pub(super) tally: Tally,
     warnings: Mutex<Vec<String>>,
+    started: Instant,
 }
 
 /// Bytes that moved for a file, over all attempts.
@@ -108,8 +180,31 @@ pub(super) struct Tally {
 }
 
 impl Task {
-    pub(super) fn new(context: Arc<Context>, id: FileId, path: String, key: ObjectKey) -> Self {
-        Self { context, id, path, key, tally: Tally::default(), warnings: Mutex::default() }
+    pub(super) fn new(context: Arc<Context>, id: FileId, entry: SourceEntry, key: ObjectKey) -> Self {
+        let path = context.source.path(&entry.relative).display().to_string();
+        let started = Instant::now();
+        Self { context, id, path, entry, key, tally: Tally::default(), warnings: Mutex::default(), started }
+    }
+
+    /// Reports what became of the file, and ends the run where every other file would fail in the same way.
+    pub(super) fn finish(&self, len: u64, result: Result<Done, FileError>) {
+        let mut report = FileReport::new(self.path.clone(), self.key.to_string(), len);
+        report.symlink = self.entry.kind == EntryKind::Symlink;
+        report.duration_seconds = self.started.elapsed().as_secs_f64();
+        self.fill(&mut report);
+        match result {
+            Ok(done) => done.into_report(&mut report),
+            Err(error) => {
+                if error.concerns_all() {
+                    self.context.cancel.cancel();
+                    let message = format!("stopped before all files were looked at: {error}");
+                    let stopped = ErrorReport { message, hint: error.hint() };
+                    self.context.summary().error.get_or_insert(stopped);
+                }
+                report.error = Some(ErrorReport::of(&error));
+            }
+        }
+        self.context.report(self.id, report);
     }
 
     /// The object as people write it.
@@ -121,17 +216,17 @@ impl Task {
     pub(super) fn warn(&self, text: String) {
         let mut warnings = self.warnings.lock().unwrap_or_else(PoisonError::into_inner);
         if !warnings.contains(&text) {
-            self.context.observer.observe(&Event::Warning { path: &self.path, text: &text });
+            self.context.tell(&Event::Warning { path: &self.path, text: &text });
             warnings.push(text);
         }
     }
 
     pub(super) fn begin(&self, stage: Stage, bytes: u64) {
-        self.context.observer.observe(&Event::StageStarted { file: self.id, stage, bytes });
+        self.context.tell(&Event::StageStarted { file: self.id, stage, bytes });
     }
 
     pub(super) fn advance(&self, bytes: u64) {
-        self.context.observer.observe(&Event::Advanced { file: self.id, bytes });
+        self.context.tell(&Event::Advanced { file: self.id, bytes });
     }
 
     /// What a payload calls as its bytes leave.
@@ -146,13 +241,13 @@ impl Task {
         // The scan says how far it has come in all, its threads not always in order.
         move |done| {
             let bytes = done.saturating_sub(told.fetch_max(done, Ordering::Relaxed));
-            context.observer.observe(&Event::Advanced { file, bytes });
+            context.tell(&Event::Advanced { file, bytes });
             if context.cancel.is_cancelled() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         }
     }
 
     /// Writes what has been done into a report.
-    pub(super) fn fill(&self, report: &mut FileReport) {
+    fn fill(&self, report: &mut FileReport) {
         let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
         report.bytes_uploaded = read(&self.tally.uploaded);
         report.bytes_copied = read(&self.tally.copied);

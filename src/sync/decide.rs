@@ -19,6 +19,8 @@ pub(super) enum NoBasis {
     NotEqual,
     /// The store does not copy ranges of it.
     NotCopied,
+    /// The user wants no delta.
+    WholeFile,
 }
 
 impl NoBasis {
@@ -32,6 +34,7 @@ impl NoBasis {
             Self::Refused(_) => "its sidecar was refused".to_owned(),
             Self::NotEqual => "its sidecar turned out to be wrong".to_owned(),
             Self::NotCopied => "the store does not copy ranges of the old version".to_owned(),
+            Self::WholeFile => "changed, and a delta is not wanted".to_owned(),
         }
     }
 
@@ -40,7 +43,12 @@ impl NoBasis {
         match self {
             Self::Archived(class) => Some(format!("the object is in {class}: nothing can be copied from it")),
             Self::Refused(why) => Some(format!("its sidecar is refused: {why}")),
-            Self::NewObject | Self::SidecarsOff | Self::NoSidecar | Self::NotEqual | Self::NotCopied => None,
+            Self::NewObject
+            | Self::SidecarsOff
+            | Self::NoSidecar
+            | Self::NotEqual
+            | Self::NotCopied
+            | Self::WholeFile => None,
         }
     }
 }
@@ -76,14 +84,20 @@ pub(super) fn billed_tier(object: &ObjectInfo) -> Option<&str> {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use super::*;
-    use crate::store::ETag;
+    use crate::store::{Attributes, ETag};
 
     fn object(len: u64, crc64nvme: Option<u64>) -> ObjectInfo {
-        let (etag, metadata) = (ETag::new("e"), BTreeMap::new());
-        ObjectInfo { len, etag, crc64nvme, modified: None, tier: StorageTier::Standard, metadata }
+        ObjectInfo {
+            len,
+            etag: ETag::new("e"),
+            crc64nvme,
+            modified: None,
+            tier: StorageTier::Standard,
+            attributes: Attributes::default(),
+            tag_count: 0,
+            encryption_differs: false,
+        }
     }
 
     #[test]

@@ -4,7 +4,12 @@ use super::report::FileReport;
 
 /// A file of a run, for as long as the run lasts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct FileId(pub usize);
+pub struct FileId(pub u64);
+
+impl FileId {
+    /// What is no file of the source: an object that is deleted, a name that is left out.
+    pub const NONE: Self = Self(u64::MAX);
+}
 
 /// What is being done to a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,13 +24,13 @@ pub enum Stage {
 #[derive(Debug)]
 pub enum Event<'a> {
     /// The run begins.
-    RunStarted {
-        /// Files that will be looked at.
+    RunStarted,
+    /// More files have been found that will be looked at.
+    Found {
+        /// How many.
         files: u64,
-        /// Their bytes.
-        bytes: u64,
     },
-    /// A file's turn has come.
+    /// A file's turn has come, and it is not done at once.
     FileStarted {
         /// Which.
         file: FileId,
@@ -57,7 +62,7 @@ pub enum Event<'a> {
         /// What.
         text: &'a str,
     },
-    /// A file is done, or has failed.
+    /// A file is done, or has failed; or an object was deleted.
     FileFinished {
         /// Which.
         file: FileId,

@@ -2,16 +2,18 @@
 
 use std::io;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::context::Task;
 use super::decide::NoBasis;
 use super::error::FileError;
 use super::events::Event;
 use super::large::sync_large;
-use super::report::{Action, ErrorReport, FileReport, Verification};
+use super::options::{Comparison, SyncOptions};
+use super::reading::blocking;
+use super::report::{Action, Change, FileReport, Verification};
 use super::small::sync_small;
-use crate::store::{ErrorKind, SourceEntry};
+use crate::store::{EntryKind, ErrorKind, FileAttributes, ListEntry, ObjectInfo};
 
 /// How often a file is tried when somebody else writes to the same key.
 const MAX_ATTEMPTS: u32 = 4;
@@ -21,54 +23,113 @@ const CONFLICT_PAUSE: Duration = Duration::from_millis(200);
 const MAX_PUT: u64 = 5_000_000_000;
 
 /// What became of a file.
+#[derive(Debug)]
 pub(super) struct Done {
     action: Action,
     reason: String,
     verification: Verification,
+    changes: Vec<Change>,
 }
 
 impl Done {
     pub(super) fn new(action: Action, reason: impl Into<String>, verification: Verification) -> Self {
-        Self { action, reason: reason.into(), verification }
+        Self { action, reason: reason.into(), verification, changes: Vec::new() }
+    }
+
+    /// It was left as it is.
+    pub(super) fn skipped(reason: impl Into<String>) -> Self {
+        Self::new(Action::Skipped, reason, Verification::None)
+    }
+
+    /// Whether it was left as it is.
+    pub(super) fn is_skipped(&self) -> bool {
+        self.action == Action::Skipped
+    }
+
+    /// The same, with what differed.
+    pub(super) fn with(self, changes: Vec<Change>) -> Self {
+        Self { changes, ..self }
+    }
+
+    /// Writes it into a report.
+    pub(super) fn into_report(self, report: &mut FileReport) {
+        report.action = self.action;
+        report.reason = self.reason;
+        report.changes = self.changes;
+        report.verified_by(self.verification);
     }
 }
 
 /// What is known of the object before anybody has asked for it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Listed {
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Remote {
     /// A listing has it not.
     Absent,
-    /// A listing has it, or nobody has looked.
-    Maybe,
+    /// A listing has it.
+    Listed(ListEntry),
+    /// Nobody has looked.
+    Unknown,
 }
 
-/// Syncs one file and reports it. Every failure ends in the report.
-pub(super) async fn sync_file(task: &Task, entry: &SourceEntry, listed: Listed) -> (FileReport, Option<FileError>) {
-    let started = Instant::now();
-    let observer = &task.context.observer;
-    observer.observe(&Event::FileStarted { file: task.id, path: &task.path, bytes: entry.len });
-    let mut report = FileReport::new(task.path.clone(), task.key.to_string(), entry.len);
-    let result = tokio::select! {
+impl Remote {
+    /// What a HEAD says.
+    pub(super) fn of(object: Option<&ObjectInfo>, task: &Task) -> Self {
+        object.map_or(Self::Absent, |object| {
+            let (key, etag) = (task.key.to_string(), object.etag.clone());
+            Self::Listed(ListEntry { key, len: object.len, etag, modified: object.modified })
+        })
+    }
+}
+
+/// What ends a file's sync by the user's rules, before its bytes are looked at.
+pub(super) fn by_rule(options: &SyncOptions, len: u64, file: &FileAttributes, remote: &Remote) -> Option<Done> {
+    let rules = &options.transfer;
+    let listed = match remote {
+        Remote::Absent if rules.existing => return Some(Done::skipped("not at the destination")),
+        Remote::Absent | Remote::Unknown => None,
+        Remote::Listed(object) => Some(object),
+    };
+    if rules.max_size.is_some_and(|max| len > max) {
+        return Some(Done::skipped("larger than --max-size"));
+    }
+    if rules.min_size.is_some_and(|min| len < min) {
+        return Some(Done::skipped("smaller than --min-size"));
+    }
+    let object = listed?;
+    if rules.ignore_existing {
+        return Some(Done::skipped("already at the destination"));
+    }
+    if rules.update && object.modified.is_some_and(|modified| modified > file.mtime) {
+        return Some(Done::skipped("newer at the destination"));
+    }
+    let same_len = object.len == len;
+    let unproven = |reason| Some(Done::new(Action::Unchanged, reason, Verification::None));
+    match options.comparison {
+        Comparison::SizeOnly if same_len => unproven("the same size, nothing else was compared"),
+        Comparison::Mtime if same_len && object.modified.is_some_and(|modified| modified >= file.mtime) => {
+            unproven("the same size and not older, nothing else was compared")
+        }
+        _ => None,
+    }
+}
+
+/// Syncs one file by itself. Returns its length too.
+pub(super) async fn sync_file(task: &Arc<Task>, remote: Remote) -> (u64, Result<Done, FileError>) {
+    let mut len = 0;
+    let result = unless_interrupted(task, attempts(task, remote, &mut len)).await;
+    (len, result)
+}
+
+/// The result of some work, or that it was interrupted.
+pub(super) async fn unless_interrupted(
+    task: &Task,
+    work: impl Future<Output = Result<Done, FileError>>,
+) -> Result<Done, FileError> {
+    tokio::select! {
         biased;
-        result = attempts(task, entry, listed, &mut report.bytes_total) => result,
+        result = work => result,
         () = interrupted(task) => Err(FileError::Interrupted),
-    };
-    task.fill(&mut report);
-    report.duration_seconds = started.elapsed().as_secs_f64();
-    let error = match result {
-        Ok(done) => {
-            report.action = done.action;
-            report.reason = done.reason;
-            report.verified_by(done.verification);
-            None
-        }
-        Err(error) => {
-            report.error = Some(ErrorReport { message: error.to_string(), hint: error.hint() });
-            Some(error)
-        }
-    };
-    observer.observe(&Event::FileFinished { file: task.id, report: &report });
-    (report, error)
+    }
 }
 
 /// Some time after the run has been stopped: whoever has an upload to give up does that first.
@@ -77,36 +138,45 @@ async fn interrupted(task: &Task) {
     tokio::time::sleep(Duration::from_secs(5)).await;
 }
 
-async fn attempts(
-    task: &Task,
-    entry: &SourceEntry,
-    mut listed: Listed,
-    bytes_total: &mut u64,
-) -> Result<Done, FileError> {
+/// What is said of a file that is gone when it is to be read.
+pub(super) fn vanished(task: &Task, error: io::Error) -> Result<Done, FileError> {
+    if error.kind() != io::ErrorKind::NotFound || !task.context.options.skip_vanished {
+        return Err(FileError::Read(error));
+    }
+    task.warn("vanished before it was read".to_owned());
+    Ok(Done::skipped("vanished"))
+}
+
+async fn attempts(task: &Arc<Task>, mut remote: Remote, bytes_total: &mut u64) -> Result<Done, FileError> {
     let context = &task.context;
-    let mut given_up = None;
+    let mut given_up = context.options.whole_file.then_some(NoBasis::WholeFile);
     let mut attempt = 1;
+    let mut begun = false;
     loop {
         if context.cancel.is_cancelled() {
             return Err(FileError::Interrupted);
         }
-        let source = Arc::clone(&context.source);
-        let opened = entry.clone();
-        let file = match super::reading::blocking(move || source.open(&opened).map_err(FileError::Read)).await {
-            Err(FileError::Read(error)) if error.kind() == io::ErrorKind::NotFound => {
-                task.warn("vanished before it was read".to_owned());
-                return Ok(Done::new(Action::Skipped, "vanished", Verification::None));
-            }
+        let (source, entry) = (Arc::clone(&context.source), task.entry.clone());
+        let file = match blocking(move || source.open(&entry).map_err(FileError::Read)).await {
+            Err(FileError::Read(error)) => return vanished(task, error),
             opened => opened?,
         };
         *bytes_total = file.len();
-        let by_parts = context.store.multipart().filter(|_| in_parts(task, file.len()));
+        if !std::mem::replace(&mut begun, true) {
+            context.tell(&Event::FileStarted { file: task.id, path: &task.path, bytes: file.len() });
+        }
+        let by_parts = context.store.multipart().filter(|_| in_parts(&context.options, task.entry.kind, file.len()));
         // A listing may be hours old by now: for a large file one request is less than an upload for nothing.
-        let object = match listed {
-            Listed::Absent if by_parts.is_none() => None,
+        let object = match remote {
+            Remote::Absent if by_parts.is_none() => None,
             _ => context.store.head(&task.key).await?,
         };
-        listed = Listed::Maybe;
+        if let Some(done) =
+            by_rule(&context.options, file.len(), &file.attributes(), &Remote::of(object.as_ref(), task))
+        {
+            return Ok(done);
+        }
+        remote = Remote::Unknown;
         let result = match by_parts {
             Some(multipart) => sync_large(task, multipart, &file, object.as_ref(), given_up.as_ref()).await,
             None => sync_small(task, &file, object.as_ref()).await,
@@ -116,7 +186,7 @@ async fn attempts(
                 if context.options.fail_on_conflict || attempt == MAX_ATTEMPTS {
                     return Err(FileError::Conflict { url: task.url(), attempts: attempt });
                 }
-                task.warn(format!("somebody else wrote {} in the meantime: trying again", task.url()));
+                warn_of_conflict(task);
                 tokio::time::sleep(CONFLICT_PAUSE * attempt).await;
                 attempt += 1;
             }
@@ -137,9 +207,14 @@ async fn attempts(
     }
 }
 
+/// Tells the user that somebody else wrote to the same key.
+pub(super) fn warn_of_conflict(task: &Task) {
+    task.warn(format!("somebody else wrote {} in the meantime: trying again", task.url()));
+}
+
 /// Whether a file goes through the engine, or in one request.
-fn in_parts(task: &Task, len: u64) -> bool {
-    len > 0 && (len >= task.context.options.delta_threshold || len > MAX_PUT)
+pub(super) fn in_parts(options: &SyncOptions, kind: EntryKind, len: u64) -> bool {
+    kind == EntryKind::File && len > 0 && (len >= options.delta_threshold || len > MAX_PUT)
 }
 
 impl FileError {
@@ -154,7 +229,7 @@ impl FileError {
     }
 
     /// Whether the store has found, or copied, other bytes than were read here, or copies nothing.
-    fn is_mismatch(&self) -> bool {
+    pub(super) fn is_mismatch(&self) -> bool {
         match self {
             Self::NotEqual(_) | Self::NotCopied(_) => true,
             Self::Store(error) => error.kind == ErrorKind::ChecksumMismatch,

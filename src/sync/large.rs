@@ -3,22 +3,23 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::attributes::attributes_for;
+use super::attributes::{Asked, BLAKE3, hex};
+use super::backup::back_up;
 use super::compare::{Compared, Difference, Known, compare};
 use super::complete::{Completed, complete, expected_etag};
 use super::context::{Task, add};
 use super::decide::NoBasis;
 use super::error::FileError;
 use super::file::Done;
-use super::report::{Action, Verification};
+use super::report::{Action, Change, Verification};
 use super::resume::unfinished;
 use super::sidecars::write;
 use super::transfer::{Transfer, Transferred};
-use crate::delta::{BlockLen, Signature};
+use crate::delta::{BlockLen, Delta, Op, Signature};
 use crate::sidecar;
 use crate::stitch::{self, Plan};
 use crate::store::{
-    Condition, CopySource, ETag, ErrorKind, MultipartStore, ObjectInfo, SourceFile, StoreError, Upload,
+    Attributes, Condition, CopySource, ETag, ErrorKind, MultipartStore, ObjectInfo, SourceFile, StoreError, Upload,
 };
 
 /// How long giving up an upload may take when the run is being stopped.
@@ -32,7 +33,16 @@ struct Work {
     basis: Option<CopySource>,
     /// The signature of the old version, where it is known.
     old: Option<Signature>,
+    /// What the object gets; `None` where that waits for what is read.
+    attributes: Option<Attributes>,
+    changes: Vec<Change>,
     reason: String,
+}
+
+/// What the store has before anything is written.
+struct Before<'a> {
+    object: Option<&'a ObjectInfo>,
+    write_sidecar_if: &'a Condition,
 }
 
 /// Syncs a file in parts, once. `object` is what the store has, `given_up` why it is no basis any more.
@@ -45,14 +55,22 @@ pub(super) async fn sync_large(
 ) -> Result<Done, FileError> {
     let options = &task.context.options;
     let block_len = block_len_for(task, file.len());
+    let asked = Asked::of(&options.attributes, &task.entry.relative, &file.attributes(), None);
     let Compared { difference, write_sidecar_if } = compare(task, file, block_len, object, given_up).await?;
     let work = match (difference, object) {
-        (Difference::Unchanged { verification, reason, unsigned }, Some(object)) => {
-            if let Some(signature) = unsigned.filter(|_| options.sidecars && !options.dry_run) {
-                let entry = (Some(object.etag.clone()), &signature);
-                unless_conflict(write(task, &[entry], &write_sidecar_if).await)?;
+        (Difference::Unchanged { verification, reason, known, unsigned }, Some(object)) => {
+            let wants_tags = asked.has_tags() && object.tag_count > 0;
+            let tags = if wants_tags { task.context.store.tags(&task.key).await? } else { Default::default() };
+            let changes = asked.changes(object, &tags);
+            if !changes.is_empty() {
+                update(task, multipart, &asked, object, known, changes).await?
+            } else {
+                if unsigned && options.sidecars && !options.dry_run {
+                    let entry = (Some(object.etag.clone()), &known.signature);
+                    unless_conflict(write(task, &[entry], &write_sidecar_if).await)?;
+                }
+                return Ok(Done::new(Action::Unchanged, reason, verification));
             }
-            return Ok(Done::new(Action::Unchanged, reason, verification));
         }
         (difference, object) => plan(task, multipart, file, object, difference)?,
     };
@@ -66,15 +84,42 @@ pub(super) async fn sync_large(
         minimal = work.plan.is_minimal(),
         "planned"
     );
-    let action = if work.plan.copied_bytes() > 0 { Action::Stitched } else { Action::Uploaded };
+    let action = match (&work.attributes, work.plan.copied_bytes()) {
+        (Some(_), _) => Action::Updated,
+        (None, 0) => Action::Uploaded,
+        (None, _) => Action::Stitched,
+    };
+    let changes = work.changes.clone();
     if options.dry_run {
         add(&task.tally.uploaded, work.plan.uploaded_bytes());
         add(&task.tally.copied, work.plan.copied_bytes());
-        return Ok(Done::new(action, work.reason, Verification::None));
+        return Ok(Done::new(action, work.reason, Verification::None).with(changes));
     }
     let reason = work.reason.clone();
-    let verification = carry_out(task, multipart, file, object, &write_sidecar_if, block_len, work).await?;
-    Ok(Done::new(action, reason, verification))
+    let before = Before { object, write_sidecar_if: &write_sidecar_if };
+    let verification = carry_out(task, multipart, file, before, block_len, &asked, work).await?;
+    Ok(Done::new(action, reason, verification).with(changes))
+}
+
+/// The way to set what is asked for on an object whose bytes are right: every part of it is copied, since what is set is
+/// fixed when an upload is created.
+async fn update(
+    task: &Task,
+    multipart: &dyn MultipartStore,
+    asked: &Asked,
+    object: &ObjectInfo,
+    known: Known,
+    changes: Vec<Change>,
+) -> Result<Work, FileError> {
+    let all = Delta::from_iter([Op::Copy { from: 0, len: object.len }]);
+    let plan = stitch::plan(&all, &multipart.limits(), &multipart.costs())?;
+    let tags = if object.tag_count > 0 { task.context.store.tags(&task.key).await? } else { Default::default() };
+    let mut attributes = asked.over(object, tags);
+    attributes.metadata.insert(BLAKE3.to_owned(), hex(known.signature.blake3()));
+    let basis = Some(CopySource { key: task.key.clone(), etag: object.etag.clone() });
+    let reason = "only what is set on the object differs".to_owned();
+    let old = Some(known.signature.clone());
+    Ok(Work { plan, known: Some(known), basis, old, attributes: Some(attributes), changes, reason })
 }
 
 /// The block length of the new signature: the user's, unless the file would then have more blocks than a sidecar holds.
@@ -102,11 +147,15 @@ fn plan(
 ) -> Result<Work, FileError> {
     let (limits, costs) = (multipart.limits(), multipart.costs());
     let whole = || stitch::whole(file.len(), &limits, &costs);
+    let mut changes = vec![if object.is_some() { Change::Content } else { Change::New }];
+    changes.extend(object.filter(|object| object.len != file.len()).map(|_| Change::Size));
     Ok(match (difference, object) {
         (Difference::Delta { delta, known, basis }, Some(object)) => {
             let plan = stitch::plan(&delta, &limits, &costs)?;
-            if plan.copied_bytes() == 0 {
-                let reason = if delta.literal_bytes() == delta.len() {
+            if plan.copied_bytes() == 0 || task.context.options.whole_file {
+                let reason = if task.context.options.whole_file {
+                    NoBasis::WholeFile.reason()
+                } else if delta.literal_bytes() == delta.len() {
                     "nothing of it is in the old version".to_owned()
                 } else {
                     format!(
@@ -115,14 +164,17 @@ fn plan(
                         limits.min_part
                     )
                 };
-                return Ok(Work { plan: whole()?, known: Some(known), basis: None, old: Some(basis), reason });
+                let (plan, known, old) = (whole()?, Some(known), Some(basis));
+                return Ok(Work { plan, known, basis: None, old, attributes: None, changes, reason });
             }
             let source = CopySource { key: task.key.clone(), etag: object.etag.clone() };
             let reason = format!("{} of {} bytes are new", delta.literal_bytes(), delta.len());
-            Work { plan, known: Some(known), basis: Some(source), old: Some(basis), reason }
+            let (known, basis, old) = (Some(known), Some(source), Some(basis));
+            Work { plan, known, basis, old, attributes: None, changes, reason }
         }
         (Difference::Whole { known, why }, _) => {
-            Work { plan: whole()?, known, basis: None, old: None, reason: why.reason() }
+            let reason = why.reason();
+            Work { plan: whole()?, known, basis: None, old: None, attributes: None, changes, reason }
         }
         (Difference::Delta { .. } | Difference::Unchanged { .. }, _) => {
             unreachable!("without an object there is nothing to differ from")
@@ -134,21 +186,25 @@ async fn carry_out(
     task: &Task,
     multipart: &dyn MultipartStore,
     file: &Arc<dyn SourceFile>,
-    object: Option<&ObjectInfo>,
-    write_sidecar_if: &Condition,
+    before: Before<'_>,
     block_len: BlockLen,
+    asked: &Asked,
     work: Work,
 ) -> Result<Verification, FileError> {
-    let Work { plan, known, basis, old, .. } = work;
+    let Before { object, write_sidecar_if } = before;
+    let Work { plan, known, basis, old, attributes, .. } = work;
+    if let Some(object) = object.filter(|_| attributes.is_none()) {
+        back_up(&task.context, &task.key, &object.etag, object.len).await?;
+    }
     // Parts that were copied are as quickly copied again; only uploads from the file alone are gone on with.
     // Nor are those whose metadata says something of this file that cannot be compared.
-    let resumable = basis.is_none() && known.is_none() && !task.context.options.archive;
+    let resumable = basis.is_none() && known.is_none() && asked.is_nothing();
     let resumed = if resumable { unfinished(task, multipart, file, &plan, object).await? } else { None };
     let (upload, kept) = match resumed {
         Some(found) => found,
         None => {
             let blake3 = known.as_ref().map(|known| known.signature.blake3());
-            let attributes = attributes_for(&task.path, &file.attributes(), task.context.options.archive, blake3);
+            let attributes = attributes.unwrap_or_else(|| asked.for_new(&task.entry.relative, blake3));
             (multipart.create(&task.key, &attributes).await?, Default::default())
         }
     };

@@ -30,8 +30,8 @@ pub(super) struct ReadRange {
     pub(super) payload: Payload,
     /// The sums of its blocks, piece by piece, where they are wanted.
     pub(super) sums: Vec<RangeSums>,
-    /// Its BLAKE3 hash, where that is wanted.
-    pub(super) blake3: Option<[u8; 32]>,
+    /// Its BLAKE3 hash; zeros where that is not wanted.
+    pub(super) blake3: [u8; 32],
 }
 
 /// Reads `len` bytes from `offset` on for a file's task, on the blocking threads.
@@ -58,7 +58,8 @@ pub(super) async fn blocking<T: Send + 'static>(
     }
 }
 
-fn read(
+/// The same. Blocks.
+pub(super) fn read(
     file: &Arc<dyn SourceFile>,
     pool: &Arc<BufferPool>,
     offset: u64,
@@ -105,7 +106,7 @@ fn read(
         PayloadBody::File { file, offset, len }
     };
     let checksums = Checksums { crc64nvme, md5: md5.map(|md5| md5.finalize().into()) };
-    let blake3 = blake3.map(|hasher| hasher.finalize().into());
+    let blake3 = blake3.map_or([0; 32], |hasher| hasher.finalize().into());
     Ok(ReadRange { payload: Payload { body, checksums, on_sent }, sums, blake3 })
 }
 

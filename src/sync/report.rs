@@ -5,6 +5,9 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use super::error::FileError;
+use crate::store::StoreError;
+
 /// What became of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -15,8 +18,12 @@ pub enum Action {
     Uploaded,
     /// Some of its bytes were uploaded, the store copied the others from the old version.
     Stitched,
+    /// Its bytes are the same, and what is set on the object was changed by a copy inside the store.
+    Updated,
     /// It was left out.
     Skipped,
+    /// The source does not have it, and the object was deleted.
+    Deleted,
     /// It is not at the destination.
     Failed,
 }
@@ -31,8 +38,34 @@ pub enum Verification {
     PartMd5,
     /// The object is the one that its sidecar names, and the local file has that one's BLAKE3 hash.
     Sidecar,
+    /// The object is the one that the prefix's index names, and the local file has that one's BLAKE3 hash.
+    Index,
+    /// The object's metadata holds the BLAKE3 hash that it was written with, and it is the local file's.
+    Metadata,
     /// Nobody: the store reports no sum that can be compared.
     None,
+}
+
+/// In what a file and its object differed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Change {
+    /// There was no object.
+    New,
+    /// Their bytes.
+    Content,
+    /// Their lengths.
+    Size,
+    /// The time of the last change, where it is kept.
+    Mtime,
+    /// Type or permission bits, where they are kept.
+    Mode,
+    /// The owner, where it is kept.
+    Owner,
+    /// The group, where it is kept.
+    Group,
+    /// Anything else that was asked for: media type, cache control, storage class, encryption, tags.
+    Attributes,
 }
 
 /// An error as people and machines read it.
@@ -43,6 +76,18 @@ pub struct ErrorReport {
     /// What to do about it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hint: Option<String>,
+}
+
+impl ErrorReport {
+    /// What ended the sync of a file.
+    pub(super) fn of(error: &FileError) -> Self {
+        Self { message: error.to_string(), hint: error.hint() }
+    }
+
+    /// What a store answered.
+    pub(super) fn of_store(error: &StoreError) -> Self {
+        Self { message: error.to_string(), hint: error.kind.hint().map(str::to_owned) }
+    }
 }
 
 /// One file of a run.
@@ -56,6 +101,12 @@ pub struct FileReport {
     pub action: Action,
     /// Why that.
     pub reason: String,
+    /// In what the file and its object differed.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub changes: Vec<Change>,
+    /// Whether it is a symbolic link that is kept as one.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub symlink: bool,
     /// The file's bytes.
     pub bytes_total: u64,
     /// Payload bytes sent for the object.
@@ -89,6 +140,8 @@ impl FileReport {
             key,
             action: Action::Failed,
             reason: String::new(),
+            changes: Vec::new(),
+            symlink: false,
             bytes_total,
             bytes_uploaded: 0,
             bytes_copied: 0,
@@ -127,11 +180,17 @@ pub struct Summary {
     pub files_total: u64,
     /// Files of which bytes were uploaded or copied.
     pub files_uploaded: u64,
+    /// Files of which only what is set on the object was changed.
+    pub files_updated: u64,
     /// Files that the store had already.
     pub files_unchanged: u64,
     /// Files and links left out on purpose.
     pub files_skipped: u64,
-    /// Files that are not at the destination.
+    /// Objects that were deleted.
+    pub files_deleted: u64,
+    /// Files that have several names (hard links): each name is an object of its own.
+    pub files_hard_linked: u64,
+    /// Files that are not at the destination, and objects that are still there.
     pub files_failed: u64,
     /// Bytes of all files.
     pub bytes_total: u64,
@@ -141,9 +200,9 @@ pub struct Summary {
     pub bytes_copied: u64,
     /// Bytes that interrupted runs had uploaded already.
     pub bytes_resumed: u64,
-    /// Bytes of sidecars fetched.
+    /// Bytes of sidecars and of the index fetched.
     pub bytes_sidecar_down: u64,
-    /// Bytes of sidecars written.
+    /// Bytes of sidecars and of the index written.
     pub bytes_sidecar_up: u64,
     /// Requests sent, by operation, each attempt counted.
     pub requests: BTreeMap<String, u64>,
@@ -154,53 +213,97 @@ pub struct Summary {
     pub duration_seconds: f64,
     /// Whether every file that stands at the destination was verified.
     pub verified: bool,
-    /// Each file.
+    /// What ended the run before all files were found.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<ErrorReport>,
+    /// Why nothing was deleted that was to be.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub delete_refused: Option<ErrorReport>,
+    /// Each file, in the order of their keys; without [`SyncOptions::report_all`](super::SyncOptions::report_all) only
+    /// failures.
     pub files: Vec<FileReport>,
+    /// Bytes of files that stand at the destination.
+    #[serde(skip)]
+    bytes_standing: u64,
+    /// Files that stand at the destination, and how many of them nobody has verified.
+    #[serde(skip)]
+    standing: u64,
+    #[serde(skip)]
+    unverified: u64,
 }
 
 impl Summary {
-    /// Adds up the reports of a run.
-    pub(super) fn of(
-        files: Vec<FileReport>,
-        destination: String,
-        dry_run: bool,
-        interrupted: bool,
-        requests: BTreeMap<String, u64>,
-        duration: Duration,
-    ) -> Self {
-        let count = |of: &dyn Fn(&FileReport) -> bool| files.iter().filter(|file| of(file)).count() as u64;
-        let sum = |of: &dyn Fn(&FileReport) -> u64| files.iter().map(of).sum::<u64>();
-        let (bytes_total, bytes_uploaded) = (sum(&|file| file.bytes_total), sum(&|file| file.bytes_uploaded));
-        let (bytes_sidecar_down, bytes_sidecar_up) =
-            (sum(&|file| file.bytes_sidecar_down), sum(&|file| file.bytes_sidecar_up));
-        let standing = |file: &FileReport| !matches!(file.action, Action::Failed | Action::Skipped);
+    /// A run in which nothing has happened yet.
+    pub(super) fn new(destination: String, dry_run: bool) -> Self {
         Self {
             version: JSON_VERSION,
             dry_run,
-            interrupted,
+            interrupted: false,
             destination,
-            files_total: files.len() as u64,
-            files_uploaded: count(&|file| matches!(file.action, Action::Uploaded | Action::Stitched)),
-            files_unchanged: count(&|file| file.action == Action::Unchanged),
-            files_skipped: count(&|file| file.action == Action::Skipped),
-            files_failed: count(&|file| file.action == Action::Failed),
-            bytes_total,
-            bytes_uploaded,
-            bytes_copied: sum(&|file| file.bytes_copied),
-            bytes_resumed: sum(&|file| file.bytes_resumed),
-            bytes_sidecar_down,
-            bytes_sidecar_up,
-            requests,
-            percent_saved: percent_saved(
-                sum(&|file| if standing(file) { file.bytes_total } else { 0 }),
-                bytes_uploaded + bytes_sidecar_down + bytes_sidecar_up,
-            ),
-            duration_seconds: duration.as_secs_f64(),
-            verified: !dry_run
-                && files.iter().any(standing)
-                && files.iter().all(|file| file.verified || !standing(file)),
-            files,
+            files_total: 0,
+            files_uploaded: 0,
+            files_updated: 0,
+            files_unchanged: 0,
+            files_skipped: 0,
+            files_deleted: 0,
+            files_hard_linked: 0,
+            files_failed: 0,
+            bytes_total: 0,
+            bytes_uploaded: 0,
+            bytes_copied: 0,
+            bytes_resumed: 0,
+            bytes_sidecar_down: 0,
+            bytes_sidecar_up: 0,
+            requests: BTreeMap::new(),
+            percent_saved: 0.0,
+            duration_seconds: 0.0,
+            verified: false,
+            error: None,
+            delete_refused: None,
+            files: Vec::new(),
+            bytes_standing: 0,
+            standing: 0,
+            unverified: 0,
         }
+    }
+
+    /// Adds a file; `keep` its report too.
+    pub(super) fn add(&mut self, file: FileReport, keep: bool) {
+        match file.action {
+            Action::Uploaded | Action::Stitched => self.files_uploaded += 1,
+            Action::Updated => self.files_updated += 1,
+            Action::Unchanged => self.files_unchanged += 1,
+            Action::Skipped => self.files_skipped += 1,
+            Action::Deleted => self.files_deleted += 1,
+            Action::Failed => self.files_failed += 1,
+        }
+        if file.action != Action::Deleted {
+            self.files_total += 1;
+            self.bytes_total += file.bytes_total;
+        }
+        if !matches!(file.action, Action::Failed | Action::Skipped | Action::Deleted) {
+            self.standing += 1;
+            self.unverified += u64::from(!file.verified);
+            self.bytes_standing += file.bytes_total;
+        }
+        self.bytes_uploaded += file.bytes_uploaded;
+        self.bytes_copied += file.bytes_copied;
+        self.bytes_resumed += file.bytes_resumed;
+        self.bytes_sidecar_down += file.bytes_sidecar_down;
+        self.bytes_sidecar_up += file.bytes_sidecar_up;
+        if keep {
+            self.files.push(file);
+        }
+    }
+
+    /// Ends the run.
+    pub(super) fn finish(&mut self, interrupted: bool, requests: BTreeMap<String, u64>, duration: Duration) {
+        self.interrupted = interrupted;
+        self.requests = requests;
+        self.duration_seconds = duration.as_secs_f64();
+        self.percent_saved = percent_saved(self.bytes_standing, self.bytes_moved());
+        self.verified = !self.dry_run && self.standing > 0 && self.unverified == 0;
+        self.files.sort_by(|a, b| a.key.cmp(&b.key));
     }
 
     /// Bytes that moved, sidecars in both directions included.

@@ -66,7 +66,7 @@ impl Transfer<'_> {
         // Boxed: the compiler cannot see that a future which borrows its stream's items may change threads.
         let uploads = stream::iter(uploads)
             .map(|(number, part)| self.upload_part(&state, number, part).boxed())
-            .buffer_unordered(self.task.context.options.jobs.get())
+            .buffer_unordered(self.task.context.options.parts_in_memory.get() * 2)
             .try_collect::<Vec<_>>();
         let copies = stream::iter(copies)
             .map(|(number, part)| self.copy_part(number, part).boxed())
@@ -92,7 +92,7 @@ impl Transfer<'_> {
     }
 
     async fn upload_part(&self, state: &State, number: u32, part: Part) -> Result<(u32, PartReceipt), FileError> {
-        let _turn = self.task.context.upload_turn(part.len.min(MAX_BUFFERED)).await?;
+        let _memory = self.task.context.memory_for(part.len.min(MAX_BUFFERED)).await?;
         let wanted = Wanted {
             blocks: state.builder.is_some().then_some(self.block_len),
             md5: !self.upload.checksummed,
@@ -116,7 +116,9 @@ impl Transfer<'_> {
             return Ok((number, kept.receipt.clone()));
         }
         let send = || self.multipart.upload_part(self.upload, number, read.payload.clone());
+        let turn = self.task.context.upload_turn().await?;
         let receipt = undamaged(send).await?;
+        drop(turn);
         add(&self.task.tally.uploaded, part.len);
         if receipt.crc64nvme.is_some_and(|crc| crc != sums.crc64nvme) {
             return Err(self.not_equal(&part, "took in"));

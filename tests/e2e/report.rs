@@ -72,7 +72,9 @@ fn has_every_field() {
     };
     assert_eq!(run.number("bytes_uploaded"), body(false, &["UploadPart", "PutObject"]));
     assert_eq!(run.number("bytes_sidecar_up"), body(true, &["PutObject"]));
-    let down: u64 = seen.iter().filter(|request| request.kind == "GetObject").map(|request| request.bytes_out).sum();
+    // The tree is too small for an index, which is asked for.
+    let sidecars = seen.iter().filter(|request| request.kind == "GetObject" && request.key != "p/.hssig");
+    let down: u64 = sidecars.map(|request| request.bytes_out).sum();
     assert_eq!(run.number("bytes_sidecar_down"), down);
 }
 

@@ -3,25 +3,16 @@
 use std::fs::{File, Metadata};
 use std::io;
 use std::ops::Range;
+use std::os::fd::AsFd;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::Path;
-use std::sync::Arc;
 
-use rustix::fs::SeekFrom;
-use rustix::io::Errno;
+use rustix::fs::{CWD, Mode, OFlags, SeekFrom, openat};
+use rustix::io::{Errno, retry_on_intr};
+use rustix::path::Arg;
 
 use crate::delta::ReadAt;
-use crate::store::source::{FileAttributes, Source, SourceEntry, SourceFile};
-
-/// Opens the files of this machine.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct LocalFiles;
-
-impl Source for LocalFiles {
-    fn open(&self, entry: &SourceEntry) -> io::Result<Arc<dyn SourceFile>> {
-        Ok(Arc::new(LocalFile::open(&entry.path)?))
-    }
-}
+use crate::store::source::{FileAttributes, SourceFile};
 
 /// A regular file, open for reading; its length is the one that it had then.
 #[derive(Debug)]
@@ -30,15 +21,34 @@ pub struct LocalFile {
     opened: Metadata,
 }
 
+/// What was found is something else by now.
+pub(super) fn no_longer(what: &'static str) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidInput, what)
+}
+
 impl LocalFile {
-    /// Opens a regular file. Anything else is an error of the kind `InvalidInput`.
+    /// Opens a regular file; a link is followed. Anything else is an error of the kind `InvalidInput`.
     pub fn open(path: &Path) -> io::Result<Self> {
-        // Looked at first: opening a pipe would wait for its other end.
-        if !path.metadata()?.is_file() {
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, "is no regular file"));
-        }
-        let file = File::open(path)?;
+        Self::open_below(CWD, path, true)
+    }
+
+    /// Opens a regular file that lies below `folder`. Anything else, which includes links unless they are to be followed,
+    /// is an error of the kind `InvalidInput`.
+    pub(super) fn open_below(folder: impl AsFd, path: impl Arg + Copy, follow: bool) -> io::Result<Self> {
+        // Without NONBLOCK opening a pipe would wait for its other end; regular files do not mind it (open(2)).
+        let mut flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        flags.set(OFlags::NOFOLLOW, !follow);
+        let file: File = match retry_on_intr(|| openat(&folder, path, flags, Mode::empty())) {
+            Ok(file) => file.into(),
+            Err(Errno::LOOP) if !follow => return Err(no_longer("is a symbolic link")),
+            // A socket, or a device that nothing stands behind (open(2)).
+            Err(Errno::NXIO) => return Err(no_longer("is no regular file")),
+            Err(errno) => return Err(errno.into()),
+        };
         let opened = file.metadata()?;
+        if !opened.is_file() {
+            return Err(no_longer("is no regular file"));
+        }
         Ok(Self { file, opened })
     }
 }
@@ -81,11 +91,12 @@ impl SourceFile for LocalFile {
 
     fn attributes(&self) -> FileAttributes {
         FileAttributes {
-            mode: self.opened.mode() & 0o7777,
+            mode: self.opened.mode(),
             uid: self.opened.uid(),
             gid: self.opened.gid(),
             mtime: self.opened.mtime(),
             mtime_nanos: self.opened.mtime_nsec() as u32,
+            names: self.opened.nlink(),
         }
     }
 }
@@ -93,6 +104,8 @@ impl SourceFile for LocalFile {
 #[cfg(test)]
 mod tests {
     use std::io::Write as _;
+
+    use rustix::fs::FileType;
 
     use super::*;
 
@@ -121,8 +134,24 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_file_is_refused() {
+    fn what_is_no_file_is_refused_and_not_waited_for() {
         let folder = tempfile::tempdir().expect("a folder");
-        assert_eq!(LocalFile::open(folder.path()).expect_err("a folder").kind(), io::ErrorKind::InvalidInput);
+        let at = |name: &str| folder.path().join(name);
+        rustix::fs::mknodat(CWD, at("pipe"), FileType::Fifo, Mode::RUSR, 0).expect("a pipe");
+        let _socket = std::os::unix::net::UnixListener::bind(at("socket")).expect("a socket");
+        for path in [folder.path().to_owned(), at("pipe"), at("socket")] {
+            assert_eq!(LocalFile::open(&path).expect_err("no file").kind(), io::ErrorKind::InvalidInput, "{path:?}");
+        }
+    }
+
+    #[test]
+    fn links_are_followed_where_that_is_wanted() {
+        let folder = tempfile::tempdir().expect("a folder");
+        std::fs::write(folder.path().join("file"), "seven").expect("a file");
+        std::os::unix::fs::symlink("file", folder.path().join("link")).expect("a link");
+        let open = |follow| LocalFile::open_below(File::open(folder.path()).expect("it opens"), "link", follow);
+        assert_eq!(open(true).expect("it opens").len(), 5);
+        assert_eq!(open(true).expect("it opens").attributes().mode & 0o170000, 0o100000);
+        assert_eq!(open(false).expect_err("a link").kind(), io::ErrorKind::InvalidInput);
     }
 }

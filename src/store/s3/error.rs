@@ -33,7 +33,10 @@ fn service_error<E: ProvideErrorMetadata + StdError + 'static>(
 ) -> (ErrorKind, String) {
     let status = answer.status().as_u16();
     let code = error.code().unwrap_or_default();
-    let kind = kind_of(code, status);
+    let kind = match kind_of(code, status) {
+        ErrorKind::Other => customer_key_trouble(error.message().unwrap_or_default()).unwrap_or(ErrorKind::Other),
+        kind => kind,
+    };
     let mut message = match (code, error.message()) {
         ("", _) if (200..300).contains(&status) => {
             format!("the answer (HTTP {status}) cannot be read: {}", chain(error))
@@ -55,10 +58,29 @@ fn service_error<E: ProvideErrorMetadata + StdError + 'static>(
     (kind, message)
 }
 
+/// Both are 400 InvalidRequest like much else, so the words decide; look-alikes have taken them over from AWS.
+fn customer_key_trouble(message: &str) -> Option<ErrorKind> {
+    if message.contains("stored using a form of Server Side Encryption") {
+        Some(ErrorKind::CustomerKeyMissing)
+    } else if message.contains("encryption parameters are not applicable") {
+        Some(ErrorKind::CustomerKeyUnused)
+    } else {
+        None
+    }
+}
+
+/// What a store says of one object in an answer about many: a code without a status.
+pub(super) fn meaning_of_one(operation: &'static str, target: String, code: &str, text: &str) -> StoreError {
+    let message = if text.is_empty() { code.to_owned() } else { format!("{code}: {}", text.trim_end_matches('.')) };
+    StoreError { kind: kind_of(code, 0), operation, target, message, source: None }
+}
+
 /// S3 API reference, "Error responses", "List of error codes"; the status decides where a store has codes of its own.
 /// HEAD has no body and so no code, whatever the store.
 fn kind_of(code: &str, status: u16) -> ErrorKind {
     match code {
+        "AccessDenied" => ErrorKind::AccessDenied,
+        "InternalError" | "ServiceUnavailable" => ErrorKind::Unavailable,
         "NoSuchKey" | "NoSuchVersion" => ErrorKind::NotFound,
         "NoSuchBucket" => ErrorKind::NoSuchBucket,
         // A part that is not the one we uploaded: somebody shares the upload.
@@ -81,6 +103,7 @@ fn kind_of(code: &str, status: u16) -> ErrorKind {
             ErrorKind::Throttled
         }
         "InvalidObjectState" => ErrorKind::Archived,
+        "MetadataTooLarge" | "InvalidTag" | "InvalidStorageClass" => ErrorKind::BadAttributes,
         _ => match status {
             301 | 307 | 308 => ErrorKind::WrongRegion,
             401 | 403 => ErrorKind::AccessDenied,
@@ -149,9 +172,31 @@ mod tests {
             (412, ErrorKind::PreconditionFailed),
             (301, ErrorKind::WrongRegion),
             (500, ErrorKind::Unavailable),
+            (503, ErrorKind::Unavailable),
             (400, ErrorKind::Other),
         ] {
             assert_eq!(kind_of("", status), kind, "{status}");
         }
+    }
+
+    #[test]
+    fn customer_keys_are_known_by_the_words() {
+        let missing = "The object was stored using a form of Server Side Encryption. The correct parameters must be \
+                       provided to retrieve the object.";
+        assert_eq!(customer_key_trouble(missing), Some(ErrorKind::CustomerKeyMissing));
+        let unused = "The encryption parameters are not applicable to this object.";
+        assert_eq!(customer_key_trouble(unused), Some(ErrorKind::CustomerKeyUnused));
+        assert_eq!(customer_key_trouble("Invalid argument"), None);
+    }
+
+    #[test]
+    fn one_object_of_many_has_a_meaning() {
+        let of = |code| meaning_of_one("DeleteObjects", "s3://b/k".to_owned(), code, "Why.").kind;
+        assert_eq!(of("AccessDenied"), ErrorKind::AccessDenied);
+        assert_eq!(of("PreconditionFailed"), ErrorKind::PreconditionFailed);
+        assert_eq!(of("InternalError"), ErrorKind::Unavailable);
+        assert_eq!(of("NoSuchKey"), ErrorKind::NotFound);
+        let error = meaning_of_one("DeleteObjects", "s3://b/k".to_owned(), "AccessDenied", "Access Denied.");
+        assert_eq!(error.to_string(), "DeleteObjects s3://b/k: AccessDenied: Access Denied");
     }
 }

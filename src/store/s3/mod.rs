@@ -3,29 +3,41 @@
 //! It maps the store traits to requests and answers to meanings; it holds no policy. The limits and the behaviour it
 //! relies on are written down in docs/S3.md.
 
+mod attributes;
+mod bandwidth;
 mod body;
 mod client;
+mod copy;
+mod delete;
+mod encryption;
 mod error;
 mod multipart;
 mod whole;
 mod wire;
 
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 
 pub use client::{ConnectError, S3Settings};
+pub use encryption::{BadCustomerKey, CustomerKey, Encryption};
 
 use super::ObjectKey;
+use bandwidth::Bandwidth;
 use wire::Wire;
 
 /// One bucket.
 #[derive(Debug, Clone)]
 pub struct S3Store {
+    /// One client, and so one pool of connections, for all requests.
     client: aws_sdk_s3::Client,
-    /// The same client without stalled-stream protection: a copy or a Complete is silent for minutes while the store
-    /// works, and the protection would take that for a dead connection.
-    patient: aws_sdk_s3::Client,
     bucket: String,
+    encryption: Encryption,
+    bandwidth: Option<Arc<Bandwidth>>,
+    /// Set once the store has said that it does not know how to delete many objects in one request.
+    deletes_singly: Arc<AtomicBool>,
     wire: Wire,
 }
 

@@ -6,8 +6,10 @@ use async_trait::async_trait;
 use aws_sdk_s3::types::{ChecksumAlgorithm, ChecksumType, CompletedMultipartUpload, CompletedPart, EncodingType};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
+use super::attributes::with_attributes;
+use super::copy::{gone_is_changed, without_body};
+use super::encryption::{encrypted, with_customer_key, with_source_key};
 use super::error::meaning;
 use super::whole::condition_headers;
 use super::{S3Store, body, crc_from_header, crc_to_header, url_decoded};
@@ -29,10 +31,6 @@ const LIMITS: PartLimits = PartLimits {
 /// sent, so it is short.
 const COSTS: CostModel = CostModel { copy_part: 128 << 20, upload_part: 8 << 20, align: 1 << 20 };
 
-/// What stays as it is in a copy source: the unreserved characters of RFC 3986 and the slash.
-const KEPT_IN_COPY_SOURCE: &AsciiSet =
-    &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'/');
-
 #[async_trait]
 impl MultipartStore for S3Store {
     fn limits(&self) -> PartLimits {
@@ -44,13 +42,9 @@ impl MultipartStore for S3Store {
     }
 
     async fn create(&self, key: &ObjectKey, attributes: &Attributes) -> Result<Upload, StoreError> {
-        let answer = self
-            .client
-            .create_multipart_upload()
-            .bucket(&self.bucket)
-            .key(key.as_str())
-            .set_content_type(attributes.content_type.clone())
-            .set_metadata(Some(attributes.metadata.clone().into_iter().collect()))
+        self.check_attributes("CreateMultipartUpload", key, attributes)?;
+        let request = self.client.create_multipart_upload().bucket(&self.bucket).key(key.as_str());
+        let answer = encrypted!(with_attributes!(request, attributes), &self.encryption)
             .checksum_algorithm(ChecksumAlgorithm::Crc64Nvme)
             .checksum_type(ChecksumType::FullObject)
             .send()
@@ -67,18 +61,16 @@ impl MultipartStore for S3Store {
 
     async fn upload_part(&self, upload: &Upload, number: u32, payload: Payload) -> Result<PartReceipt, StoreError> {
         let crc = upload.checksummed.then(|| crc_to_header(payload.checksums.crc64nvme));
-        let answer = self
-            .client
-            .upload_part()
-            .bucket(&self.bucket)
-            .key(upload.key.as_str())
-            .upload_id(&upload.id)
+        let request = self.client.upload_part().bucket(&self.bucket).key(upload.key.as_str()).upload_id(&upload.id);
+        let time = self.sending(payload.len());
+        let answer = with_customer_key!(request, &self.encryption)
             .part_number(number as i32)
             .content_length(payload.len() as i64)
             .set_checksum_crc64_nvme(crc)
             .set_content_md5(payload.checksums.md5.map(|md5| BASE64_STANDARD.encode(md5)))
-            .body(body::stream(payload))
+            .body(body::stream(payload, self.bandwidth.as_ref()))
             .customize()
+            .config_override(time)
             .disable_payload_signing()
             .send()
             .await
@@ -96,33 +88,25 @@ impl MultipartStore for S3Store {
         source: &CopySource,
         range: Range<u64>,
     ) -> Result<PartReceipt, StoreError> {
-        let from = format!("{}/{}", self.bucket, utf8_percent_encode(source.key.as_str(), KEPT_IN_COPY_SOURCE));
-        let answer = self
-            .patient
-            .upload_part_copy()
-            .bucket(&self.bucket)
-            .key(upload.key.as_str())
-            .upload_id(&upload.id)
+        let request =
+            self.client.upload_part_copy().bucket(&self.bucket).key(upload.key.as_str()).upload_id(&upload.id);
+        let request = with_source_key!(with_customer_key!(request, &self.encryption), &self.encryption);
+        let answer = request
             .part_number(number as i32)
-            .copy_source(from)
+            .copy_source(self.copy_source(&source.key))
             .copy_source_if_match(source.etag.quoted())
             .copy_source_range(format!("bytes={}-{}", range.start, range.end - 1))
             .customize()
-            // A PUT without a body: Ceph 16 answers 411 where the length is not said.
-            .mutate_request(|request| {
-                request.headers_mut().insert("content-length", "0");
-            })
+            .config_override(Self::patient())
+            .mutate_request(without_body)
             .send()
             .await
             .map_err(|error| {
-                let mut error = meaning("UploadPartCopy", self.url_of(&source.key), error);
-                error.kind = match error.kind {
+                let mut error = gone_is_changed(meaning("UploadPartCopy", self.url_of(&source.key), error));
+                if error.kind == ErrorKind::Other {
                     // 400 InvalidRequest "not supported as a byte-range copy source", and what look-alikes say instead.
-                    ErrorKind::Other => ErrorKind::Unsupported,
-                    // The version that has to stand there is gone.
-                    ErrorKind::NotFound => ErrorKind::PreconditionFailed,
-                    kind => kind,
-                };
+                    error.kind = ErrorKind::Unsupported;
+                }
                 error
             })?;
         let part = answer.copy_part_result();
@@ -147,11 +131,8 @@ impl MultipartStore for S3Store {
                 .set_checksum_crc64_nvme(part.crc64nvme.filter(|_| upload.checksummed).map(crc_to_header))
                 .build()
         });
-        let mut request = self
-            .patient
-            .complete_multipart_upload()
-            .bucket(&self.bucket)
-            .key(upload.key.as_str())
+        let request = self.client.complete_multipart_upload().bucket(&self.bucket).key(upload.key.as_str());
+        let mut request = with_customer_key!(request, &self.encryption)
             .upload_id(&upload.id)
             .set_if_match(if_match)
             .set_if_none_match(if_none_match)
@@ -164,6 +145,8 @@ impl MultipartStore for S3Store {
                 .mpu_object_size(whole.len as i64);
         }
         let answer = request
+            .customize()
+            .config_override(Self::patient())
             .send()
             .await
             .map_err(|error| meaning("CompleteMultipartUpload", self.url_of(&upload.key), error))?;
@@ -229,12 +212,8 @@ impl MultipartStore for S3Store {
         let mut parts = Vec::new();
         let mut marker = None;
         loop {
-            let page = self
-                .client
-                .list_parts()
-                .bucket(&self.bucket)
-                .key(upload.key.as_str())
-                .upload_id(&upload.id)
+            let request = self.client.list_parts().bucket(&self.bucket).key(upload.key.as_str()).upload_id(&upload.id);
+            let page = with_customer_key!(request, &self.encryption)
                 .set_part_number_marker(marker)
                 .send()
                 .await

@@ -1,4 +1,4 @@
-//! Objects in one request: head, get, put, list.
+//! Objects in one request: head, get, put, list, tags.
 
 use std::collections::BTreeMap;
 
@@ -7,11 +7,13 @@ use aws_sdk_s3::types::{ChecksumMode, ChecksumType, EncodingType};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 
+use super::attributes::{self, with_attributes};
+use super::encryption::{encrypted, with_customer_key};
 use super::error::meaning;
-use super::{S3Store, body, crc_from_header, crc_to_header, url_decoded};
+use super::{Encryption, S3Store, body, crc_from_header, crc_to_header, url_decoded};
 use crate::store::{
-    Attributes, Condition, ETag, ErrorKind, ListEntry, ListPage, MultipartStore, ObjectInfo, ObjectKey, PartReceipt,
-    Payload, StorageTier, Store, StoreError,
+    Attributes, Condition, CopySource, Doomed, ETag, ErrorKind, ListEntry, ListFrom, ListPage, MultipartStore,
+    ObjectInfo, ObjectKey, PartReceipt, Payload, Store, StoreError,
 };
 
 /// How often an object is read whose bytes break off.
@@ -21,6 +23,7 @@ const MAX_READS: u32 = 4;
 impl Store for S3Store {
     async fn head(&self, key: &ObjectKey) -> Result<Option<ObjectInfo>, StoreError> {
         let request = self.client.head_object().bucket(&self.bucket).key(key.as_str());
+        let request = with_customer_key!(request, &self.encryption);
         let head = match request.checksum_mode(ChecksumMode::Enabled).send().await {
             Ok(head) => head,
             Err(error) => {
@@ -34,8 +37,10 @@ impl Store for S3Store {
             etag: ETag::new(head.e_tag().unwrap_or_default()),
             crc64nvme: crc_from_header(head.checksum_crc64_nvme()).filter(|_| full),
             modified: head.last_modified().map(aws_sdk_s3::primitives::DateTime::secs),
-            tier: tier(head.storage_class().map(aws_sdk_s3::types::StorageClass::as_str), head.restore()),
-            metadata: head.metadata.unwrap_or_default().into_iter().collect::<BTreeMap<_, _>>(),
+            tier: attributes::tier(head.storage_class().map(aws_sdk_s3::types::StorageClass::as_str), head.restore()),
+            tag_count: head.tag_count().and_then(|count| u32::try_from(count).ok()).unwrap_or_default(),
+            encryption_differs: self.encryption.differs(&head),
+            attributes: attributes::of(head),
         }))
     }
 
@@ -57,21 +62,19 @@ impl Store for S3Store {
         attributes: &Attributes,
         condition: &Condition,
     ) -> Result<PartReceipt, StoreError> {
+        self.check_attributes("PutObject", key, attributes)?;
         let (if_match, if_none_match) = condition_headers(condition);
-        let answer = self
-            .client
-            .put_object()
-            .bucket(&self.bucket)
-            .key(key.as_str())
-            .set_content_type(attributes.content_type.clone())
-            .set_metadata(Some(attributes.metadata.clone().into_iter().collect()))
+        let time = self.sending(payload.len());
+        let request = self.client.put_object().bucket(&self.bucket).key(key.as_str());
+        let answer = encrypted!(with_attributes!(request, attributes), &self.encryption)
             .set_if_match(if_match)
             .set_if_none_match(if_none_match)
             .content_length(payload.len() as i64)
             .checksum_crc64_nvme(crc_to_header(payload.checksums.crc64nvme))
             .set_content_md5(payload.checksums.md5.map(|md5| BASE64_STANDARD.encode(md5)))
-            .body(body::stream(payload))
+            .body(body::stream(payload, self.bandwidth.as_ref()))
             .customize()
+            .config_override(time)
             .disable_payload_signing()
             .send()
             .await
@@ -82,7 +85,12 @@ impl Store for S3Store {
         })
     }
 
-    async fn list(&self, prefix: &str, page: Option<&str>) -> Result<ListPage, StoreError> {
+    async fn list(&self, prefix: &str, from: &ListFrom) -> Result<ListPage, StoreError> {
+        let (after, token) = match from {
+            ListFrom::Start => (None, None),
+            ListFrom::After(key) => (Some(key.clone()), None),
+            ListFrom::Page(token) => (None, Some(token.clone())),
+        };
         let answer = self
             .client
             .list_objects_v2()
@@ -90,7 +98,8 @@ impl Store for S3Store {
             .prefix(prefix)
             // Keys may hold characters that XML cannot.
             .encoding_type(EncodingType::Url)
-            .set_continuation_token(page.map(str::to_owned))
+            .set_start_after(after)
+            .set_continuation_token(token)
             .send()
             .await
             .map_err(|error| meaning("ListObjectsV2", format!("s3://{}/{prefix}", self.bucket), error))?;
@@ -104,12 +113,37 @@ impl Store for S3Store {
                 key: decoded(object.key()?),
                 len: u64::try_from(object.size()?).ok()?,
                 etag: ETag::new(object.e_tag()?),
+                modified: object.last_modified().map(aws_sdk_s3::primitives::DateTime::secs),
             })
         });
         Ok(ListPage {
             entries: entries.collect(),
             next: answer.next_continuation_token().filter(|_| answer.is_truncated() == Some(true)).map(str::to_owned),
         })
+    }
+
+    async fn copy(
+        &self,
+        source: &CopySource,
+        to: &ObjectKey,
+        attributes: Option<&Attributes>,
+        condition: &Condition,
+    ) -> Result<PartReceipt, StoreError> {
+        self.copy_whole(source, to, attributes, condition).await
+    }
+
+    async fn delete(&self, doomed: &[Doomed]) -> Result<Vec<(ObjectKey, StoreError)>, StoreError> {
+        self.delete_all(doomed).await
+    }
+
+    async fn tags(&self, key: &ObjectKey) -> Result<BTreeMap<String, String>, StoreError> {
+        match self.client.get_object_tagging().bucket(&self.bucket).key(key.as_str()).send().await {
+            Ok(answer) => Ok(answer.tag_set.into_iter().map(|tag| (tag.key, tag.value)).collect()),
+            Err(error) => {
+                let none = absent_or(meaning("GetObjectTagging", self.url_of(key), error))?;
+                Ok(none.unwrap_or_default())
+            }
+        }
     }
 
     fn multipart(&self) -> Option<&dyn MultipartStore> {
@@ -127,23 +161,50 @@ impl Store for S3Store {
     fn requests(&self) -> BTreeMap<String, u64> {
         self.wire.requests()
     }
+
+    fn throttles(&self) -> u64 {
+        self.wire.throttles()
+    }
 }
 
 impl S3Store {
+    /// An error of ours, before anything is sent, where attributes cannot be.
+    pub(super) fn check_attributes(
+        &self,
+        operation: &'static str,
+        key: &ObjectKey,
+        attributes: &Attributes,
+    ) -> Result<(), StoreError> {
+        attributes::check(attributes).map_err(|message| StoreError {
+            kind: ErrorKind::BadAttributes,
+            operation,
+            target: self.url_of(key),
+            message,
+            source: None,
+        })
+    }
+
     /// A refused HEAD has no body that says why: a GET of the same key has one. Wrong credentials are told from missing
-    /// permissions in this way.
-    async fn explained(&self, key: &ObjectKey, error: StoreError) -> StoreError {
+    /// permissions in this way, and a missing customer key from a malformed request.
+    async fn explained(&self, key: &ObjectKey, mut error: StoreError) -> StoreError {
         if !matches!(error.kind, ErrorKind::AccessDenied | ErrorKind::Other) {
             return error;
         }
         match self.get_once(key, 0).await {
-            Err(why) if why.kind.concerns_credentials() => why,
-            _ => error,
+            Err(why) if why.kind.concerns_credentials() => return why,
+            Err(why) if matches!(why.kind, ErrorKind::CustomerKeyMissing | ErrorKind::CustomerKeyUnused) => return why,
+            _ => {}
         }
+        if error.kind == ErrorKind::AccessDenied && matches!(self.encryption, Encryption::Customer(_)) {
+            // What AWS answers to a wrong key, as to a missing permission.
+            error.message.push_str(" (or the object is encrypted with another customer key)");
+        }
+        error
     }
 
     async fn get_once(&self, key: &ObjectKey, max_len: u64) -> Result<Option<(Vec<u8>, ETag)>, StoreError> {
-        let answer = match self.client.get_object().bucket(&self.bucket).key(key.as_str()).send().await {
+        let request = self.client.get_object().bucket(&self.bucket).key(key.as_str());
+        let answer = match with_customer_key!(request, &self.encryption).send().await {
             Ok(answer) => answer,
             Err(error) => return absent_or(meaning("GetObject", self.url_of(key), error)),
         };
@@ -186,36 +247,4 @@ pub(super) fn condition_headers(condition: &Condition) -> (Option<String>, Optio
 
 fn absent_or<T>(error: StoreError) -> Result<Option<T>, StoreError> {
     if error.kind == ErrorKind::NotFound { Ok(None) } else { Err(error) }
-}
-
-/// S3 user guide, "Understanding and managing Amazon S3 storage classes": which classes bill retrieval, and which cannot
-/// be read at all without a restore.
-fn tier(class: Option<&str>, restore: Option<&str>) -> StorageTier {
-    match class {
-        Some(name @ ("GLACIER" | "DEEP_ARCHIVE")) => {
-            // `ongoing-request="false"` with an expiry date: a restored copy can be read.
-            if restore.is_some_and(|state| state.contains("ongoing-request=\"false\"")) {
-                StorageTier::Infrequent(name.to_owned())
-            } else {
-                StorageTier::Archived(name.to_owned())
-            }
-        }
-        Some(name @ ("STANDARD_IA" | "ONEZONE_IA" | "GLACIER_IR")) => StorageTier::Infrequent(name.to_owned()),
-        _ => StorageTier::Standard,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn classes_cost_what_the_guide_says() {
-        assert_eq!(tier(None, None), StorageTier::Standard);
-        assert_eq!(tier(Some("INTELLIGENT_TIERING"), None), StorageTier::Standard);
-        assert_eq!(tier(Some("STANDARD_IA"), None), StorageTier::Infrequent("STANDARD_IA".into()));
-        assert_eq!(tier(Some("GLACIER"), None), StorageTier::Archived("GLACIER".into()));
-        let restored = Some("ongoing-request=\"false\", expiry-date=\"Fri, 21 Dec 2026 00:00:00 GMT\"");
-        assert_eq!(tier(Some("GLACIER"), restored), StorageTier::Infrequent("GLACIER".into()));
-    }
 }

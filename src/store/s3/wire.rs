@@ -1,13 +1,17 @@
-//! Watches the requests that leave: how many of which operation, each attempt counted, and whether they go to AWS.
+//! Watches the requests that leave: how many of which operation, each attempt counted, whether they go to AWS, how many
+//! were asked to slow down. It keeps customer keys off lines that anybody can read.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use aws_sdk_s3::config::interceptors::{BeforeTransmitInterceptorContextRef, FinalizerInterceptorContextRef};
 use aws_sdk_s3::config::{ConfigBag, Intercept, RuntimeComponents};
 use aws_sdk_s3::error::BoxError;
 use aws_smithy_runtime_api::client::orchestrator::Metadata;
+
+use super::encryption::CUSTOMER_KEY_HEADERS;
 
 /// What has left so far.
 #[derive(Debug, Clone, Default)]
@@ -16,6 +20,7 @@ pub(super) struct Wire(Arc<Seen>);
 #[derive(Debug, Default)]
 struct Seen {
     requests: Mutex<BTreeMap<String, u64>>,
+    throttles: AtomicU64,
     to_aws: AtomicBool,
     silence_told: AtomicBool,
 }
@@ -24,6 +29,11 @@ impl Wire {
     /// Requests by operation.
     pub(super) fn requests(&self) -> BTreeMap<String, u64> {
         self.0.requests.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Answers that asked to slow down.
+    pub(super) fn throttles(&self) -> u64 {
+        self.0.throttles.load(Ordering::Relaxed)
     }
 
     /// Whether the last request went to AWS. Read off the request because an endpoint may come from an option, from the
@@ -44,12 +54,20 @@ impl Intercept for Wire {
         _components: &RuntimeComponents,
         config: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        let operation = config.load::<Metadata>().map_or("unknown", Metadata::name).to_owned();
+        let operation = config.load::<Metadata>().map_or("unknown", Metadata::name);
         let request = context.request();
+        let brings_key = CUSTOMER_KEY_HEADERS.iter().any(|header| request.headers().contains_key(*header));
+        if brings_key && !is_private(request.uri()) {
+            return Err("a customer key is only sent over https".into());
+        }
         // Headers are left out: they hold the signature.
         tracing::trace!(operation, method = request.method(), url = request.uri(), "request");
         self.0.to_aws.store(is_aws(request.uri()), Ordering::Relaxed);
-        *self.0.requests.lock().unwrap_or_else(PoisonError::into_inner).entry(operation).or_default() += 1;
+        let mut requests = self.0.requests.lock().unwrap_or_else(PoisonError::into_inner);
+        match requests.get_mut(operation) {
+            Some(count) => *count += 1,
+            None => _ = requests.insert(operation.to_owned(), 1),
+        }
         Ok(())
     }
 
@@ -61,6 +79,10 @@ impl Intercept for Wire {
     ) -> Result<(), BoxError> {
         let operation = config.load::<Metadata>().map_or("unknown", Metadata::name);
         let status = context.response().map(|answer| answer.status().as_u16());
+        // 503 SlowDown on S3, 429 elsewhere.
+        if matches!(status, Some(429 | 503)) {
+            self.0.throttles.fetch_add(1, Ordering::Relaxed);
+        }
         let unheard = matches!(context.output_or_error(), Some(Err(error)) if error.is_connector_error());
         if unheard && !self.0.silence_told.swap(true, Ordering::Relaxed) {
             tracing::warn!(operation, "no answer from the store, trying again for half a minute or so");
@@ -71,10 +93,25 @@ impl Intercept for Wire {
     }
 }
 
+/// Whether nobody on the way can read what is sent to a URL: it is encrypted, or does not leave this machine.
+fn is_private(url: &str) -> bool {
+    let host = host(url);
+    let is_loopback = host.trim_matches(['[', ']']).parse::<IpAddr>().is_ok_and(|address| address.is_loopback());
+    url.starts_with("https://") || is_loopback || host == "localhost" || host.ends_with(".localhost")
+}
+
+/// The host of a URL, an IPv6 address in its brackets.
+fn host(url: &str) -> &str {
+    let authority = url.split_once("://").map_or("", |(_, rest)| rest).split(['/', '?']).next().unwrap_or_default();
+    match authority.find(']') {
+        Some(end) => &authority[..=end],
+        None => authority.split(':').next().unwrap_or_default(),
+    }
+}
+
 /// Whether a URL's host is one of AWS's (AWS general reference, "Amazon S3 endpoints").
 fn is_aws(url: &str) -> bool {
-    let authority = url.split_once("://").map_or("", |(_, rest)| rest).split(['/', '?']).next().unwrap_or_default();
-    let host = authority.split(':').next().unwrap_or_default();
+    let host = host(url);
     [".amazonaws.com", ".amazonaws.com.cn", ".amazonaws.eu"].iter().any(|suffix| host.ends_with(suffix))
 }
 
@@ -97,6 +134,20 @@ mod tests {
             "https://notamazonaws.com/",
         ] {
             assert!(!is_aws(url), "{url}");
+        }
+    }
+
+    #[test]
+    fn a_key_travels_only_in_private() {
+        for url in
+            ["https://s3.example.org/b/k", "http://127.0.0.1:9000/b/k", "http://[::1]:9000/b", "http://localhost/b"]
+        {
+            assert!(is_private(url), "{url}");
+        }
+        for url in
+            ["http://s3.example.org/b", "http://127.0.0.1.example.org/b", "http://10.0.0.1/b", "http://[fe80::1]/b"]
+        {
+            assert!(!is_private(url), "{url}");
         }
     }
 }

@@ -1,0 +1,39 @@
+//! The numbers of `--stats`.
+
+use std::fmt::Write as _;
+
+use indicatif::HumanBytes;
+
+use crate::sync::Summary;
+
+/// What a run did, one number a line.
+pub(super) fn block(summary: &Summary) -> String {
+    let mut text = String::new();
+    let mut line = |name: &str, value: String| {
+        let _ = writeln!(text, "{name:<28}{value}");
+    };
+    line("Files looked at:", summary.files_total.to_string());
+    line("Files uploaded:", summary.files_uploaded.to_string());
+    line("Files updated in place:", summary.files_updated.to_string());
+    line("Files unchanged:", summary.files_unchanged.to_string());
+    line("Files skipped:", summary.files_skipped.to_string());
+    line("Files failed:", summary.files_failed.to_string());
+    line("Objects deleted:", summary.files_deleted.to_string());
+    let bytes = |bytes: u64| format!("{} ({bytes} bytes)", HumanBytes(bytes));
+    line("Size of all files:", bytes(summary.bytes_total));
+    line("Uploaded:", bytes(summary.bytes_uploaded));
+    line("Copied by the store:", bytes(summary.bytes_copied));
+    line("Signatures read:", bytes(summary.bytes_sidecar_down));
+    line("Signatures written:", bytes(summary.bytes_sidecar_up));
+    if summary.bytes_resumed > 0 {
+        line("There from interrupted runs:", bytes(summary.bytes_resumed));
+    }
+    line("Saved:", format!("{:.2} %", summary.percent_saved));
+    let requests: Vec<String> = summary.requests.iter().map(|(name, count)| format!("{name} {count}")).collect();
+    line("Requests:", if requests.is_empty() { "none".to_owned() } else { requests.join(", ") });
+    let seconds = summary.duration_seconds.max(1e-9);
+    let rate = HumanBytes((summary.bytes_total as f64 / seconds) as u64);
+    line("Rate:", format!("{:.0} files/s, {rate}/s", summary.files_total as f64 / seconds));
+    text.truncate(text.trim_end().len());
+    text
+}

@@ -148,7 +148,8 @@ impl Deletes {
     /// Why nothing may be deleted, if so. `failed` is how many files are not at the destination.
     fn refusal(&self, rules: &DeleteRules, failed: u64, destination: &str, is_tree: bool) -> Option<Refusal> {
         let doomed = self.doomed.len() as u64;
-        if doomed == 0 && self.named.is_empty() && self.sidecars.is_empty() {
+        // Sidecars of nothing go only where that was asked for.
+        if doomed == 0 && self.named.is_empty() && (self.sidecars.is_empty() || !rules.extraneous) {
             return None;
         }
         let no = |message, hint| Some(Refusal { message, hint });
@@ -362,6 +363,9 @@ mod tests {
         assert_eq!(named.refusal(&RULES, 0, "d", false), None, "the only source");
         named.file();
         assert_eq!(named.refusal(&RULES, 0, "d", true), None);
+        let mut orphan = Deletes::default();
+        orphan.sidecar(object("x.hssig"));
+        assert_eq!(orphan.refusal(&DeleteRules { extraneous: false, ..RULES }, 1, "d", true), None, "it stays anyhow");
         assert!(named.refusal(&DeleteRules { max: MaxDelete::Count(0), ..RULES }, 0, "d", true).is_some());
         // An orphan is no reason to ask, but an incomplete source is one to keep it.
         let mut orphan = deletes(&["a"], &[], &["x.hssig"]);

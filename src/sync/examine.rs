@@ -15,14 +15,20 @@ use crate::store::{Condition, ETag, EntryKind, ListEntry};
 
 /// What is left to do.
 pub(super) enum Examined {
-    /// Nothing.
+    /// Nothing, for a file of so many bytes.
     Done(u64, Done),
-    /// The object is another one, or none: send the file.
-    Send { ready: Ready, condition: Condition, changes: Vec<Change> },
-    /// Only the store can tell whether the object is the same.
-    Ask(Ready),
-    /// It is large, and goes its own way.
+    /// It has been read, and the store has to do the rest.
+    Read(Box<Ready>, Next),
+    /// It is large, has so many bytes, and goes its own way.
     Large(u64),
+}
+
+/// What the store has to do with a small file.
+pub(super) enum Next {
+    /// The object is another one, or none: take the file.
+    Send { condition: Condition, changes: Vec<Change> },
+    /// Say whether the object is the same.
+    Ask,
 }
 
 /// Looks at a file.
@@ -52,17 +58,18 @@ pub(super) fn examine(task: &Task, remote: &Remote, runtime: &Handle) -> Result<
     }
     let held = runtime.block_on(Held::wait(context, len))?;
     let object = match remote {
-        Remote::Unknown => return Ok(Examined::Ask(Ready::read(task, file, false, held)?)),
+        Remote::Unknown => return Ok(Examined::Read(Ready::read(task, file, false, held)?.into(), Next::Ask)),
         Remote::Absent => {
             let ready = Ready::read(task, file, false, held)?;
-            return Ok(Examined::Send { ready, condition: Condition::Absent, changes: vec![Change::New] });
+            let next = Next::Send { condition: Condition::Absent, changes: vec![Change::New] };
+            return Ok(Examined::Read(ready.into(), next));
         }
         Remote::Listed(object) => object,
     };
-    let still = || Condition::Unchanged(object.etag.clone());
     if object.len != len {
         let changes = vec![Change::Content, Change::Size];
-        return Ok(Examined::Send { ready: Ready::read(task, file, false, held)?, condition: still(), changes });
+        let next = Next::Send { condition: Condition::Unchanged(object.etag.clone()), changes };
+        return Ok(Examined::Read(Ready::read(task, file, false, held)?.into(), next));
     }
     compare(task, file, object, held)
 }
@@ -87,15 +94,15 @@ fn compare(
         }
         Some(_) => {
             let condition = Condition::Unchanged(object.etag.clone());
-            return Ok(Examined::Send { ready, condition, changes: vec![Change::Content] });
+            return Ok(Examined::Read(ready.into(), Next::Send { condition, changes: vec![Change::Content] }));
         }
         None if is_md5_of(&object.etag, &ready) => (Verification::PartMd5, ready.asked.is_nothing()),
         // An ETag that is another MD5, or none, or one under SSE-KMS, which only looks like one.
-        None => return Ok(Examined::Ask(ready)),
+        None => return Ok(Examined::Read(ready.into(), Next::Ask)),
     };
     // What is set on an object no listing tells.
     if !as_asked && !ready.asked.is_nothing() {
-        return Ok(Examined::Ask(ready));
+        return Ok(Examined::Read(ready.into(), Next::Ask));
     }
     ready.remember(task, &object.etag);
     Ok(Examined::Done(len, Done::new(Action::Unchanged, "the store has the same checksum", verification)))
@@ -106,12 +113,11 @@ fn is_md5_of(etag: &ETag, ready: &Ready) -> bool {
     md5.is_some() && etag.as_md5() == md5
 }
 
-/// Does what is left to do with a small file.
-pub(super) async fn conclude(task: &Task, examined: Examined) -> Result<Done, FileError> {
-    match examined {
-        Examined::Done(_, done) => Ok(done),
-        Examined::Send { ready, condition, changes } => send(task, ready, &condition, changes).await,
-        Examined::Ask(ready) => {
+/// Does what is left to do with a small file that has been read.
+pub(super) async fn conclude(task: &Task, ready: Ready, next: Next) -> Result<Done, FileError> {
+    match next {
+        Next::Send { condition, changes } => send(task, ready, &condition, changes).await,
+        Next::Ask => {
             task.context.memory_of.asked_for_one();
             let object = task.context.in_turn(task.context.store.head(&task.key)).await??;
             let (len, attributes) = (ready.len(), ready.file.attributes());
@@ -121,6 +127,5 @@ pub(super) async fn conclude(task: &Task, examined: Examined) -> Result<Done, Fi
             }
             settle(task, ready, object.as_ref()).await
         }
-        Examined::Large(_) => unreachable!("large files go their own way"),
     }
 }

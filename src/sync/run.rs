@@ -14,13 +14,14 @@ use super::context::{Context, Task};
 use super::deletes::{self, Deletes};
 use super::error::FileError;
 use super::events::{Event, FileId, Observer};
-use super::examine::{Examined, conclude, examine};
+use super::examine::{Examined, Next, conclude, examine};
 use super::file::{Done, Remote, sync_file, unless_interrupted, warn_of_conflict};
 use super::listing::{Listing, Samples};
 use super::merge::{Item, Listed, Merge};
 use super::options::{Comparison, Missing, SyncOptions};
 use super::remember::{recall, remember};
 use super::report::{Action, ErrorReport, FileReport, Summary};
+use super::small::Ready;
 use crate::sidecar;
 use crate::store::{Found, ListEntry, ObjectInfo, ObjectKey, Skipped, Source, SourceEntry, Store, StoreError};
 
@@ -329,8 +330,8 @@ impl Run {
                 task.finish(len, Ok(done));
             }
             Ok(Examined::Large(len)) => self.begin_large(task, remote, len, runtime),
-            Ok(examined @ (Examined::Send { .. } | Examined::Ask(_))) => {
-                self.tasks().spawn_on(small(task, examined), runtime);
+            Ok(Examined::Read(ready, next)) => {
+                self.tasks().spawn_on(small(task, *ready, next), runtime);
             }
             Err(error) => task.finish(0, Err(error)),
         }
@@ -456,13 +457,10 @@ impl Run {
     }
 }
 
-/// What is left to do with a small file that has been looked at.
-async fn small(task: Arc<Task>, examined: Examined) {
-    let len = match &examined {
-        Examined::Send { ready, .. } | Examined::Ask(ready) => ready.len(),
-        Examined::Done(len, _) | Examined::Large(len) => *len,
-    };
-    let result = unless_interrupted(&task, conclude(&task, examined)).await;
+/// What is left to do with a small file that has been read.
+async fn small(task: Arc<Task>, ready: Ready, next: Next) {
+    let len = ready.len();
+    let result = unless_interrupted(&task, conclude(&task, ready, next)).await;
     let (len, result) = match result {
         // From here on as if nothing had been known of the object.
         Err(error) if error.is_conflict() || error.is_mismatch() => again(&task, len, error).await,

@@ -122,7 +122,12 @@ pub(super) async fn settle(task: &Task, ready: Ready, object: Option<&ObjectInfo
     let Some(verification) = equal_by(object, &sums).or_else(recorded) else {
         return send(task, ready, &Condition::still(Some(object)), vec![Change::Content]).await;
     };
-    let tags = tags_of(task, object, ready.asked.has_tags()).await?;
+    // Tags that are not asked for are not compared, and a copy keeps them.
+    let tags = if ready.asked.has_tags() && object.tag_count > 0 {
+        task.context.in_turn(task.context.store.tags(&task.key)).await??
+    } else {
+        BTreeMap::new()
+    };
     let changes = ready.asked.changes(object, &tags);
     if changes.is_empty() {
         ready.remember(task, &object.etag);
@@ -131,14 +136,6 @@ pub(super) async fn settle(task: &Task, ready: Ready, object: Option<&ObjectInfo
     let etag = update(task, &ready.asked, object, tags).await?;
     ready.remember(task, &etag);
     Ok(Done::new(Action::Updated, "only what is set on the object differs", verification).with(changes))
-}
-
-/// The tags of an object, where it has some and they are `wanted`.
-async fn tags_of(task: &Task, object: &ObjectInfo, wanted: bool) -> Result<BTreeMap<String, String>, FileError> {
-    if !wanted || object.tag_count == 0 {
-        return Ok(BTreeMap::new());
-    }
-    task.context.in_turn(task.context.store.tags(&task.key)).await?.map_err(FileError::from)
 }
 
 /// Sets what is asked for on an object whose bytes are right, by a copy onto itself inside the store. Returns its new tag.
@@ -153,7 +150,6 @@ async fn update(
         add(&task.tally.copied, object.len);
         return Ok(object.etag.clone());
     }
-    // Without tags of its own the copy keeps those that are there.
     let attributes = asked.over(object, tags);
     let source = CopySource { key: task.key.clone(), etag: object.etag.clone() };
     let condition = Condition::Unchanged(object.etag.clone());

@@ -12,7 +12,7 @@ use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{EnvFilter, Layer as _};
 
-use super::args::LogFormat;
+use crate::options::LogFormat;
 
 /// The target of events that are for the log file alone.
 pub(super) const FILES: &str = "files";

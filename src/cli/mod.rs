@@ -4,13 +4,13 @@
 
 mod args;
 mod config;
-mod exit;
-mod human;
+
 mod logging;
+mod print;
 mod progress;
-mod request;
+
 mod sign;
-mod size;
+
 mod stats;
 mod sync;
 
@@ -19,7 +19,9 @@ use std::process::ExitCode;
 
 use clap::FromArgMatches as _;
 
-use args::{Cli, Command, LogFormat};
+use crate::options::LogFormat;
+use crate::{exit, human};
+use args::{Cli, Command};
 
 /// Runs the program with the arguments of this process.
 pub fn main() -> ExitCode {
@@ -30,7 +32,7 @@ pub fn main() -> ExitCode {
         Ok(arguments) => arguments,
         Err(error) => {
             let hint = "options have the names that hugesync sync --help lists; --no-config does without the file";
-            exit::print_error(LogFormat::Text, &human::name(&error.to_string()), Some(hint));
+            print::print_error(LogFormat::Text, &human::name(&error.to_string()), Some(hint));
             return ExitCode::from(exit::USAGE);
         }
     };

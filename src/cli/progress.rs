@@ -7,11 +7,11 @@ use std::time::{Duration, Instant};
 
 use indicatif::{HumanBytes, MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::args::{LogFormat, SyncArgs};
-use super::exit::print_line;
-use super::human;
 use super::logging::FILES;
-use crate::sync::{Action, Event, FileId, FileReport, Observer, Stage};
+use super::print::print_line;
+use crate::human;
+use crate::options::{LogFormat, SyncArgs};
+use crate::sync::{Event, FileId, FileReport, Observer, RunProgress, Stage};
 
 /// Files of this many bytes get a bar of their own without `-P`: smaller ones are gone before anybody can read it.
 const OWN_BAR: u64 = 32 << 20;
@@ -44,35 +44,18 @@ enum Lines {
 }
 
 struct State {
+    progress: RunProgress,
     files: HashMap<FileId, OnTheWay>,
-    files_total: u64,
-    files_done: u64,
-    bytes_total: u64,
-    bytes_done: u64,
-    bytes_saved: u64,
     last_line: Instant,
     /// How printing on stdout went so far.
     printed: io::Result<()>,
 }
 
-/// A file that has begun and is not done: how far its stages have come.
+/// A file that has begun and is not done.
 struct OnTheWay {
     name: String,
     bytes: u64,
-    stage_bytes: u64,
-    stage_done: u64,
-    /// The part of the file that stages before this one stand for, from 0 to 1.
-    before: f64,
-    /// The part that this stage stands for.
-    share: f64,
     bar: Option<ProgressBar>,
-}
-
-impl OnTheWay {
-    fn done(&self) -> u64 {
-        let stage = if self.stage_bytes == 0 { 0.0 } else { self.stage_done as f64 / self.stage_bytes as f64 };
-        (self.bytes as f64 * (self.before + self.share * stage.min(1.0))) as u64
-    }
 }
 
 impl Progress {
@@ -90,12 +73,8 @@ impl Progress {
         let bars = MultiProgress::with_draw_target(target);
         let overall = bars.add(ProgressBar::new(0).with_style(style("{wide_bar:.green} {bytes}/{total_bytes}  {msg}")));
         let state = State {
+            progress: RunProgress::default(),
             files: HashMap::new(),
-            files_total: 0,
-            files_done: 0,
-            bytes_total: 0,
-            bytes_done: 0,
-            bytes_saved: 0,
             last_line: Instant::now(),
             printed: Ok(()),
         };
@@ -119,9 +98,6 @@ impl Progress {
     fn stage_started(&self, state: &mut State, file: FileId, stage: Stage, bytes: u64) {
         let bars = state.files.values().filter(|file| file.bar.is_some()).count();
         let Some(on_the_way) = state.files.get_mut(&file) else { return };
-        on_the_way.before = on_the_way.done() as f64 / on_the_way.bytes.max(1) as f64;
-        on_the_way.share = if stage == Stage::Comparing { 0.5 } else { 1.0 } * (1.0 - on_the_way.before).max(0.0);
-        (on_the_way.stage_bytes, on_the_way.stage_done) = (bytes, 0);
         if on_the_way.bar.is_none() && bars < MAX_BARS && (self.asked || on_the_way.bytes >= OWN_BAR) {
             let template = "  {bar:24.cyan} {bytes:>11}/{total_bytes:<11} {bytes_per_sec:>13} {eta:>4} {wide_msg}";
             on_the_way.bar = Some(self.bars.add(ProgressBar::new(bytes).with_style(style(template))));
@@ -134,28 +110,12 @@ impl Progress {
         }
     }
 
-    fn advanced(&self, state: &mut State, file: FileId, bytes: u64) {
-        let Some(on_the_way) = state.files.get_mut(&file) else { return };
-        let before = on_the_way.done();
-        on_the_way.stage_done += bytes;
-        let more = on_the_way.done().saturating_sub(before);
-        if let Some(bar) = &on_the_way.bar {
-            bar.set_position(on_the_way.stage_done.min(on_the_way.stage_bytes));
-        }
-        state.bytes_done += more;
-    }
-
     fn finished(&self, state: &mut State, file: FileId, report: &FileReport) {
         if let Some(on_the_way) = state.files.remove(&file) {
-            state.bytes_done = (state.bytes_done + on_the_way.bytes).saturating_sub(on_the_way.done());
             if let Some(bar) = on_the_way.bar {
                 bar.finish_and_clear();
                 self.bars.remove(&bar);
             }
-        } else if report.action != Action::Deleted {
-            // Done at once, without having been begun.
-            state.bytes_total += report.bytes_total;
-            state.bytes_done += report.bytes_total;
         }
         self.log(report);
         let line = match self.lines {
@@ -165,14 +125,6 @@ impl Progress {
         };
         if let (Some(line), Ok(())) = (line, &state.printed) {
             state.printed = self.bars.suspend(|| writeln!(io::stdout().lock(), "{line}"));
-        }
-        if file == FileId::NONE {
-            return;
-        }
-        state.files_done += 1;
-        let moved = report.bytes_uploaded + report.bytes_sidecar_down + report.bytes_sidecar_up;
-        if report.error.is_none() {
-            state.bytes_saved += report.bytes_total.saturating_sub(moved);
         }
     }
 
@@ -189,27 +141,28 @@ impl Progress {
     }
 
     fn show(&self, state: &mut State) {
+        let progress = &state.progress;
         if self.terminal {
-            self.overall.set_length(state.bytes_total);
-            self.overall.set_position(state.bytes_done);
+            self.overall.set_length(progress.bytes_total);
+            self.overall.set_position(progress.bytes_done);
             self.overall.set_message(format!(
                 "{}/{} files, {} saved",
-                state.files_done,
-                state.files_total,
-                HumanBytes(state.bytes_saved)
+                progress.files_done,
+                progress.files_total,
+                HumanBytes(progress.bytes_saved)
             ));
         } else if self.asked && state.last_line.elapsed() >= LINE_EVERY {
             state.last_line = Instant::now();
             let line = format!(
                 "{} of {}, {}/{} files, {} saved",
-                HumanBytes(state.bytes_done),
-                HumanBytes(state.bytes_total),
-                state.files_done,
-                state.files_total,
-                HumanBytes(state.bytes_saved)
+                HumanBytes(progress.bytes_done),
+                HumanBytes(progress.bytes_total),
+                progress.files_done,
+                progress.files_total,
+                HumanBytes(progress.bytes_saved)
             );
             match self.log_format {
-                LogFormat::Json => tracing::warn!(bytes_done = state.bytes_done, "{line}"),
+                LogFormat::Json => tracing::warn!(bytes_done = progress.bytes_done, "{line}"),
                 LogFormat::Text => print_line(&format!("progress: {line}")),
             }
         }
@@ -229,17 +182,20 @@ impl Progress {
 impl Observer for Progress {
     fn observe(&self, event: &Event<'_>) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.progress.observe(event);
         match *event {
             Event::RunStarted => self.overall.enable_steady_tick(Duration::from_millis(250)),
-            Event::Found { files } => state.files_total += files,
+            Event::Found { .. } => {}
             Event::FileStarted { file, path, bytes } => {
-                state.bytes_total += bytes;
                 let name = human::name(path).into_owned();
-                let begun = OnTheWay { name, bytes, stage_bytes: 0, stage_done: 0, before: 0.0, share: 0.0, bar: None };
-                state.files.insert(file, begun);
+                state.files.insert(file, OnTheWay { name, bytes, bar: None });
             }
             Event::StageStarted { file, stage, bytes } => self.stage_started(&mut state, file, stage, bytes),
-            Event::Advanced { file, bytes } => self.advanced(&mut state, file, bytes),
+            Event::Advanced { file, .. } => {
+                if let Some(bar) = state.files.get(&file).and_then(|on_the_way| on_the_way.bar.as_ref()) {
+                    bar.set_position(state.progress.stage_done(file));
+                }
+            }
             Event::Warning { path, text } => self.warn(path, text),
             Event::FileFinished { file, report } => self.finished(&mut state, file, report),
         }

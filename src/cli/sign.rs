@@ -10,10 +10,12 @@ use std::process::ExitCode;
 use anyhow::{Context as _, Result};
 use indicatif::{HumanBytes, ProgressBar, ProgressStyle};
 
-use super::args::{LogFormat, SignArgs};
-use super::exit::{self, print_error, print_line};
-use super::human;
+use super::args::SignArgs;
+use super::print::{print_error, print_line};
 use crate::delta::{BlockLen, ReadAt as _, ScanOptions, sign};
+use crate::exit;
+use crate::human;
+use crate::options::LogFormat;
 use crate::sidecar::{self, Entry, Sidecar};
 use crate::store::local::LocalFile;
 

@@ -9,13 +9,15 @@ use std::sync::Arc;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
-use super::args::{LogFormat, SyncArgs};
-use super::exit::{self, print_error, print_note};
+use super::print::{print_error, print_note};
 use super::progress::Progress;
-use super::request::{Unusable, request};
-use super::{human, logging, stats};
+use super::{logging, stats};
 use crate::app::{self, AppError};
+use crate::options::{LogFormat, SyncArgs};
+use crate::options::{Unusable, request};
+use crate::signals::StopSignals;
 use crate::sync::{INTERRUPTED, JSON_VERSION, Summary};
+use crate::{exit, human};
 
 /// How many errors are printed; a bucket that is gone fails every file of a tree.
 const MAX_ERRORS: usize = 20;
@@ -67,21 +69,12 @@ pub(super) fn main(args: &SyncArgs, matches: &clap::ArgMatches) -> ExitCode {
 
 /// The first Ctrl-C (or SIGTERM) stops the run in order, the second one at once.
 async fn stop_on_signal(cancel: CancellationToken, format: LogFormat) {
-    if signal().await.is_err() {
-        return;
-    }
+    let Ok(mut signals) = StopSignals::listen() else { return };
+    signals.next().await;
     print_note(format, "stopping in order; once more to stop at once");
     cancel.cancel();
-    let _ = signal().await;
+    signals.next().await;
     std::process::exit(i32::from(exit::INTERRUPTED));
-}
-
-async fn signal() -> io::Result<()> {
-    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
-    tokio::select! {
-        pressed = tokio::signal::ctrl_c() => pressed,
-        _ = terminate.recv() => Ok(()),
-    }
 }
 
 fn open_log(path: &Path) -> Result<File, String> {
@@ -115,7 +108,7 @@ fn finished(args: &SyncArgs, summary: &Summary, printed: io::Result<()>) -> Exit
         print_error(format, &format!("cannot write to stdout: {error}"), None);
         return ExitCode::from(exit::FAILED);
     }
-    exit::code_of(summary)
+    ExitCode::from(exit::code_of(summary))
 }
 
 fn failed(args: &SyncArgs, error: &AppError) -> ExitCode {

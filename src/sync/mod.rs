@@ -27,6 +27,7 @@ mod listing;
 mod merge;
 mod options;
 mod pool;
+mod progress;
 mod reading;
 mod remember;
 mod report;
@@ -34,6 +35,7 @@ mod resume;
 mod run;
 mod sidecars;
 mod small;
+
 mod transfer;
 
 pub use error::{FileError, INTERRUPTED};
@@ -42,5 +44,6 @@ pub use options::{
     AttributeRules, Comparison, DEFAULT_MAX_DELETE_PERCENT, DeleteRules, MaxDelete, Missing, Preserve, SyncOptions,
     TransferRules,
 };
+pub use progress::RunProgress;
 pub use report::{Action, Change, ErrorReport, FileReport, JSON_VERSION, Summary, Verification};
 pub use run::{Job, run};

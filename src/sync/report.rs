@@ -156,6 +156,11 @@ impl FileReport {
         }
     }
 
+    /// Bytes that moved for it, sidecars in both directions included.
+    pub fn bytes_moved(&self) -> u64 {
+        self.bytes_uploaded + self.bytes_sidecar_down + self.bytes_sidecar_up
+    }
+
     pub(super) fn verified_by(&mut self, verification: Verification) {
         self.verification = verification;
         self.verified = verification != Verification::None;

@@ -25,23 +25,23 @@ fn parse(text: &str, unit: u64) -> Result<u64, String> {
 }
 
 /// The delta threshold in bytes; a bare number is MB.
-pub(super) fn threshold(text: &str) -> Result<u64, String> {
+pub(crate) fn threshold(text: &str) -> Result<u64, String> {
     parse(text, MIB)
 }
 
 /// A file's size in bytes.
-pub(super) fn bytes(text: &str) -> Result<u64, String> {
+pub(crate) fn bytes(text: &str) -> Result<u64, String> {
     parse(text, 1)
 }
 
 /// A rate in bytes a second; a bare number is KB, as in rsync.
-pub(super) fn rate(text: &str) -> Result<NonZeroU64, String> {
+pub(crate) fn rate(text: &str) -> Result<NonZeroU64, String> {
     let text = text.strip_suffix("/s").unwrap_or(text);
     NonZeroU64::new(parse(text, KIB)?).ok_or_else(|| "at this rate nothing is ever uploaded".to_owned())
 }
 
 /// How much may be deleted: `100`, `10%`.
-pub(super) fn max_delete(text: &str) -> Result<MaxDelete, String> {
+pub(crate) fn max_delete(text: &str) -> Result<MaxDelete, String> {
     let wrong = || "write a number of objects, like 100, or a share of them, like 10%".to_owned();
     match text.strip_suffix('%') {
         Some(percent) => {
@@ -54,15 +54,15 @@ pub(super) fn max_delete(text: &str) -> Result<MaxDelete, String> {
 
 /// A block length that was asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct BlockSize {
+pub(crate) struct BlockSize {
     /// What it is taken for.
-    pub(super) block_len: BlockLen,
+    pub(crate) block_len: BlockLen,
     /// What was written, in bytes.
-    pub(super) asked: u64,
+    pub(crate) asked: u64,
 }
 
 /// A block length from 64 to 5120 KB; a bare number is KB. What is no power of two is rounded down.
-pub(super) fn block_size(text: &str) -> Result<BlockSize, String> {
+pub(crate) fn block_size(text: &str) -> Result<BlockSize, String> {
     let asked = parse(text, KIB)?;
     if !(MIN_BLOCK..=MAX_BLOCK).contains(&asked) {
         return Err(format!("{asked} bytes are not between 64 KB and 5120 KB"));

@@ -8,12 +8,10 @@ use indicatif::HumanBytes;
 
 use crate::sync::{Action, Change, FileReport, Summary, Verification};
 
-/// A name that can be printed on one line: control characters (and what turns the direction of text) are escaped, so that
-/// no file name can move the cursor or look like a line of ours.
-pub(super) fn name(text: &str) -> Cow<'_, str> {
-    let harmful = |c: char| {
-        c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-    };
+/// A name that can be printed on one line: control characters, what turns the direction of text, and what cannot be seen
+/// are escaped, so that no file name can move the cursor or look like a line of ours.
+pub(crate) fn name(text: &str) -> Cow<'_, str> {
+    let harmful = |c: char| c.is_control() || is_ignorable(c);
     if !text.contains(harmful) {
         return Cow::Borrowed(text);
     }
@@ -27,16 +25,49 @@ pub(super) fn name(text: &str) -> Cow<'_, str> {
     }))
 }
 
+/// Whether a character shows nothing and is passed over when texts are compared by the rules of a language (Unicode's
+/// Default_Ignorable_Code_Point, without the variation selectors and joiners that emoji and scripts are written with), or
+/// turns the direction of text, or ends a line for some.
+pub(crate) const fn is_ignorable(c: char) -> bool {
+    matches!(c, '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}'
+        | '\u{180b}'..='\u{180f}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}'
+        | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}'
+        | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e007f}')
+}
+
 /// `1 file`, `2 files`.
-pub(super) fn files(number: u64) -> String {
+pub(crate) fn files(number: u64) -> String {
     count(number, "file")
 }
 
-fn count(number: u64, what: &str) -> String {
+/// `1 object`, `2 objects`.
+pub(crate) fn count(number: u64, what: &str) -> String {
     if number == 1 { format!("1 {what}") } else { format!("{number} {what}s") }
 }
 
-fn duration(seconds: f64) -> String {
+/// Three digits of a number of bytes, with a unit: `12.4 GiB`.
+pub(crate) fn size(bytes: u64) -> String {
+    const UNITS: [&str; 6] = ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
+    let mut number = bytes as f64;
+    let mut unit = "B";
+    for larger in UNITS {
+        // What would be rounded to 1000 is written in the next unit.
+        if number < 999.5 {
+            break;
+        }
+        number /= 1024.0;
+        unit = larger;
+    }
+    let digits = match number {
+        _ if unit == "B" || number >= 99.95 => 0,
+        _ if number >= 9.995 => 1,
+        _ => 2,
+    };
+    format!("{number:.digits$} {unit}")
+}
+
+/// A time as people say it.
+pub(crate) fn duration(seconds: f64) -> String {
     if seconds < 60.0 {
         format!("{seconds:.1} s")
     } else {
@@ -45,7 +76,7 @@ fn duration(seconds: f64) -> String {
 }
 
 /// The last line of a run.
-pub(super) fn last_line(summary: &Summary) -> String {
+pub(crate) fn last_line(summary: &Summary) -> String {
     let mut line = String::new();
     let (moved, total) = (HumanBytes(summary.bytes_moved()), HumanBytes(summary.bytes_total));
     let saved = summary.percent_saved;
@@ -85,7 +116,7 @@ pub(super) fn last_line(summary: &Summary) -> String {
 }
 
 /// A file's line with `-v`.
-pub(super) fn file_line(file: &FileReport, dry_run: bool) -> String {
+pub(crate) fn file_line(file: &FileReport, dry_run: bool) -> String {
     let verb = match (file.action, dry_run) {
         (Action::Unchanged, _) => "unchanged",
         (Action::Uploaded, false) => "uploaded",
@@ -129,7 +160,7 @@ pub(super) fn file_line(file: &FileReport, dry_run: bool) -> String {
 }
 
 /// A change in rsync's form (rsync(1), "--itemize-changes"): `<f.st......` and the like; nothing for what is not one.
-pub(super) fn itemized(file: &FileReport) -> Option<String> {
+pub(crate) fn itemized(file: &FileReport) -> Option<String> {
     let mut letters = match file.action {
         Action::Deleted => return Some(format!("*deleting   {}", name(&file.key))),
         Action::Uploaded | Action::Stitched => String::from("<"),
@@ -167,5 +198,22 @@ mod tests {
         assert_eq!(name("plain é name"), "plain é name");
         assert_eq!(name("a\nerror: x\u{1b}[2J"), "a\\nerror: x\\u{1b}[2J");
         assert_eq!(name("gpj.\u{202e}exe"), "gpj.\\u{202e}exe");
+        assert_eq!(name("a\u{200b}b"), "a\\u{200b}b");
+    }
+
+    #[test]
+    fn sizes_have_three_digits() {
+        for (bytes, text) in [
+            (0, "0 B"),
+            (999, "999 B"),
+            (1_000, "0.98 KiB"),
+            (1 << 10, "1.00 KiB"),
+            (318 << 20, "318 MiB"),
+            (13_314_398_618, "12.4 GiB"),
+            (1023 << 20, "1.00 GiB"),
+            (u64::MAX, "16.0 EiB"),
+        ] {
+            assert_eq!(size(bytes), text);
+        }
     }
 }

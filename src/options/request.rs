@@ -25,9 +25,9 @@ const OWN_IGNORE_FILE: &str = ".hugesyncignore";
 const MAX_KEY_FILE: u64 = 1024;
 
 /// What is wrong with the arguments, and what to do about it.
-pub(super) struct Unusable {
-    pub(super) message: String,
-    pub(super) hint: Option<String>,
+pub(crate) struct Unusable {
+    pub(crate) message: String,
+    pub(crate) hint: Option<String>,
 }
 
 fn unusable(message: impl Into<String>, hint: &str) -> Unusable {
@@ -35,7 +35,7 @@ fn unusable(message: impl Into<String>, hint: &str) -> Unusable {
 }
 
 /// From arguments to what they ask for. `matches` tell the order of the patterns.
-pub(super) fn request(args: &SyncArgs, matches: &ArgMatches) -> Result<SyncRequest, Unusable> {
+pub(crate) fn request(args: &SyncArgs, matches: &ArgMatches) -> Result<SyncRequest, Unusable> {
     if args.source.to_string_lossy().starts_with("s3://") {
         let hint = "the source is a local file or folder, the destination s3://bucket/prefix";
         return Err(unusable("downloads are not supported yet", hint));

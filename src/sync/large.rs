@@ -1,6 +1,7 @@
 //! Files at or above the threshold: compared with their sidecar, stitched or uploaded in parts, signed for the next time.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::attributes::{Asked, BLAKE3, hex};
@@ -208,6 +209,7 @@ async fn carry_out(
             (multipart.create(&task.key, &attributes).await?, Default::default())
         }
     };
+    let is_new = kept.is_empty();
     tracing::debug!(key = %task.key, upload = upload.id, checksummed = upload.checksummed, kept = kept.len(), "uploading");
     let transfer =
         Transfer { task, multipart, upload: &upload, file, plan: &plan, basis: basis.as_ref(), known, block_len, kept };
@@ -225,7 +227,8 @@ async fn carry_out(
         result = finish => result,
     };
     if let Err(error) = &result {
-        give_up(task, multipart, &upload, resumable, error).await;
+        let has_parts = !is_new || task.tally.uploaded.load(Ordering::Relaxed) > 0;
+        give_up(task, multipart, &upload, resumable && has_parts, error).await;
     }
     result
 }

@@ -15,9 +15,8 @@ use crate::store::{ListedPart, MultipartStore, ObjectInfo, SourceFile, StoreErro
 /// can be used. Not being allowed to look is no error.
 ///
 /// All of its parts have to be parts of `plan` by their checksums: what somebody else is uploading to the same key just now
-/// must not be disturbed. What cannot be compared is the metadata that was set when the upload began, so an upload older
-/// than the file's last change is left alone; and Complete refuses an upload that began before the object's last write
-/// (recorded on AWS), so is an older one than that.
+/// must not be disturbed. The file's own time says nothing of them: a checkout renews it. Complete refuses an upload that
+/// began before the object's last write (recorded on AWS), so an older one than that is left alone.
 pub(super) async fn unfinished(
     task: &Task,
     multipart: &dyn MultipartStore,
@@ -25,7 +24,7 @@ pub(super) async fn unfinished(
     plan: &Plan,
     object: Option<&ObjectInfo>,
 ) -> Result<Option<(Upload, BTreeMap<u32, ListedPart>)>, FileError> {
-    let not_before = file.attributes().mtime.max(object.and_then(|object| object.modified).unwrap_or(i64::MIN));
+    let not_before = object.and_then(|object| object.modified).unwrap_or(i64::MIN);
     let Some(uploads) = allowed(multipart.uploads(&task.key).await) else { return Ok(None) };
     let last = uploads.into_iter().rev().find(|upload| upload.initiated.is_some_and(|began| began > not_before));
     let Some(upload) = last else { return Ok(None) };

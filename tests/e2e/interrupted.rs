@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use rand::{Rng as _, SeedableRng as _};
 use strict_s3::{Fault, FaultAction};
 
-use super::support::{MIN_PART, Target, noise, side_by_side};
+use super::support::{MIN_PART, Target, noise, set_age, side_by_side};
 
 /// Runs that are killed, of each kind.
 const TRIES: u64 = 10;
@@ -112,10 +112,24 @@ fn an_interrupted_first_upload_is_kept() {
         assert_eq!(target.unfinished(), ["x.img"], "the next run goes on with it");
         target.double().clear_faults();
 
+        // A fresh checkout: the same bytes, a new time.
+        set_age(&path, Duration::ZERO);
         let run = target.sync(&path, "x.img", &[]).ok();
         assert_eq!(run.number("bytes_resumed"), PART, "{}", run.text());
         target.assert_holds("x.img", &bytes);
     }
+}
+
+#[test]
+fn an_interrupted_upload_without_parts_is_given_up() {
+    let target = Target::start();
+    let path = target.file("disk.img", noise(1, 24 << 20));
+    target.double().inject(Fault::next("UploadPart", FOREVER).times(u64::MAX));
+    let running = target.begin(&path, "x.img", &["--jobs=1"]);
+    target.wait_for("UploadPart", 1);
+    running.signal("INT");
+    running.wait().exits(130);
+    assert_eq!(target.unfinished(), [""; 0], "nobody could go on with it");
 }
 
 #[test]

@@ -89,6 +89,7 @@ pub(crate) fn request(args: &SyncArgs, matches: &ArgMatches) -> Result<SyncReque
             endpoint_url: args.store.endpoint_url.clone(),
             region: args.store.region.clone(),
             profile: args.store.profile.clone(),
+            credentials: None,
             path_style: args.store.path_style,
             encryption,
             bandwidth: args.transfer.bwlimit,

@@ -6,8 +6,10 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use aws_config::BehaviorVersion;
+use aws_config::identity::IdentityCache;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
+use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_sdk_s3::config::{
     Region, RequestChecksumCalculation, ResponseChecksumValidation, StalledStreamProtectionConfig,
 };
@@ -20,6 +22,8 @@ use super::{Encryption, S3Store};
 /// Attempts of a request, the first included: with the SDK's jittered back-off (up to 20 s a wait) a store may ask to
 /// slow down for about a minute.
 const MAX_ATTEMPTS: u32 = 8;
+/// How long new credentials may take to get.
+const CREDENTIALS_TIMEOUT: Duration = Duration::from_secs(60);
 /// How long a connection may take to stand.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a request may take up to the beginning of its answer, beside the time that its body takes: Complete and large
@@ -49,6 +53,8 @@ pub struct S3Settings {
     pub region: Option<String>,
     /// The profile of the shared configuration files.
     pub profile: Option<String>,
+    /// Who gives the credentials; asked again when they run out, not before.
+    pub credentials: Option<SharedCredentialsProvider>,
     /// Whether the bucket stands in the path of a URL instead of its host name.
     pub path_style: bool,
     /// How what is written is encrypted, and the key of what is read.
@@ -76,6 +82,11 @@ impl S3Store {
             .timeout_config(TimeoutConfig::builder().connect_timeout(CONNECT_TIMEOUT).build());
         if let Some(profile) = &settings.profile {
             loader = loader.profile_name(profile);
+        }
+        if let Some(credentials) = &settings.credentials {
+            // Such a provider gives them an end that lies before the real one; its own work takes more than one request.
+            let cache = IdentityCache::lazy().buffer_time(Duration::ZERO).load_timeout(CREDENTIALS_TIMEOUT);
+            loader = loader.credentials_provider(credentials.clone()).identity_cache(cache.build());
         }
         if let Some(region) = &settings.region {
             loader = loader.region(Region::new(region.clone()));

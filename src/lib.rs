@@ -5,11 +5,12 @@
 //!
 //! The layers, from the inside out: [`delta`], [`sidecar`], [`stitch`] and [`tree`] are pure; [`store`] is the edge where
 //! bytes live and [`auth`] how credentials are got; [`sync`] is the engine; [`app`] joins stores to it; `options` are what
-//! users ask for; [`cli`] is the command line. ARCHITECTURE.md says more, and
+//! users ask for; [`ci`] is the front-end of pipelines and [`cli`] the command line. ARCHITECTURE.md says more, and
 //! `tests/layers.rs` holds the imports to it.
 
 pub mod app;
 pub mod auth;
+pub mod ci;
 pub mod cli;
 pub mod delta;
 mod exit;

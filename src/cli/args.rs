@@ -21,6 +21,8 @@ pub(super) enum Command {
     Sync(Box<SyncArgs>),
     /// Write the signature of a local file, or look into one
     Sign(SignArgs),
+    /// Sync what the environment asks for: the settings of a CI job (docs/CI.md)
+    Ci,
 }
 
 #[derive(Debug, Args)]

@@ -45,6 +45,7 @@ pub fn main() -> ExitCode {
         (Command::Sync(args), Some((_, matches))) => sync::main(&args, matches),
         (Command::Sync(_), None) => unreachable!("a subcommand was found"),
         (Command::Sign(args), _) => sign::main(&args),
+        (Command::Ci, _) => crate::ci::main(),
     }
 }
 

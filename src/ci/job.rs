@@ -1,0 +1,223 @@
+//! A job from its beginning to its end.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio_util::sync::CancellationToken;
+
+use super::credentials::{self, Access, Problem};
+use super::environment::Environment;
+use super::finish::finish;
+use super::log::Log;
+use super::outcome::{Outcome, Run};
+use super::platform::{self, Level};
+use super::settings::Settings;
+use super::watch::Watch;
+use super::work::{self, NoFiles, Work, in_settings};
+use crate::app::{self, AppError, SyncRequest};
+use crate::exit;
+use crate::options::Unusable;
+use crate::signals::StopSignals;
+use crate::sync::{ErrorReport, Summary};
+
+/// How long a sync may take to stop in order. GitHub kills a step 7.5 s after its first signal, and what comes after the
+/// sync needs a moment too.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// What a job is about to do.
+struct Job {
+    works: Vec<(Work, SyncRequest)>,
+    no_files: NoFiles,
+    debug: bool,
+}
+
+/// Runs `hugesync ci`.
+pub fn main() -> ExitCode {
+    let began = Instant::now();
+    let environment = Environment::of_process();
+    let log = Log::new(platform::detect(&environment));
+    credentials::hide(&environment, None, &log);
+    let (settings, mut outcome) = match read(&environment, &log) {
+        Ok((settings, warnings)) => (settings, Outcome { warnings, ..Outcome::default() }),
+        Err(unusable) => (Settings::default(), failed(unusable.into())),
+    };
+    outcome.dry_run = settings.dry_run.is_on();
+    if outcome.error.is_none() {
+        credentials::hide(&environment, Some(&settings), &log);
+        let text = format!("hugesync {}, {}", env!("CARGO_PKG_VERSION"), log.platform().name());
+        log.line(&text);
+        outcome.warnings.iter().for_each(|text| log.annotate(Level::Warning, "hugesync", text));
+        outcome = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+            Ok(runtime) => {
+                let outcome = runtime.block_on(run(&settings, &environment, &log, outcome));
+                // A scan or a read that is still under way on its own thread is not waited for.
+                runtime.shutdown_background();
+                outcome
+            }
+            Err(error) => {
+                let message = format!("cannot start: {error}");
+                Outcome { error: Some(ErrorReport { message, hint: None }), error_code: exit::FAILED, ..outcome }
+            }
+        };
+    }
+    outcome.duration_seconds = began.elapsed().as_secs_f64();
+    ExitCode::from(finish(&log, &settings, outcome))
+}
+
+/// The settings of the job, and what is odd about them.
+fn read(environment: &Environment, log: &Arc<Log>) -> Result<(Settings, Vec<String>), Unusable> {
+    let found = environment.settings()?;
+    let settings = Settings::read(found.values)?;
+    log.start_tracing(settings.debug.is_on() || log.platform().debug());
+    Ok((settings, found.warnings))
+}
+
+fn failed(problem: Problem) -> Outcome {
+    let error_code = if matches!(problem, Problem::Settings(_)) { exit::USAGE } else { exit::FAILED };
+    Outcome { error: Some(problem.report()), error_code, ..Outcome::default() }
+}
+
+/// Everything that needs a runtime, from signals to the last sync.
+async fn run(settings: &Settings, environment: &Environment, log: &Arc<Log>, mut outcome: Outcome) -> Outcome {
+    let cancel = CancellationToken::new();
+    tokio::spawn(stop_on_signal(cancel.clone(), Arc::clone(log)));
+    let prepared = async {
+        let job = job(settings, log)?;
+        let access = credentials::plan(settings, environment, log)?.access(log).await?;
+        Ok::<_, Problem>((job, access))
+    };
+    let prepared = tokio::select! {
+        biased;
+        () = cancel.cancelled() => None,
+        prepared = prepared => Some(prepared),
+    };
+    match prepared {
+        None => outcome.interrupted = true,
+        Some(Err(problem)) => {
+            let failed = failed(problem);
+            (outcome.error, outcome.error_code) = (failed.error, failed.error_code);
+        }
+        Some(Ok((job, access))) => {
+            for (work, request) in job.works {
+                let run =
+                    sync(work, request, &access, job.no_files, job.debug, log, &cancel, &mut outcome.warnings).await;
+                outcome.runs.push(run);
+                outcome.interrupted = cancel.is_cancelled();
+                if outcome.interrupted {
+                    break;
+                }
+            }
+        }
+    }
+    outcome
+}
+
+/// Settings as what is to be done. Sends nothing.
+fn job(settings: &Settings, log: &Arc<Log>) -> Result<Job, Unusable> {
+    let no_files = work::no_files(settings)?;
+    let report_all = settings.report_path.0.is_some();
+    let works = work::plan(settings, &|path| log.platform().path(path))?.into_iter().map(|work| {
+        let request = work.request(settings, report_all)?;
+        Ok((work, request))
+    });
+    let debug = settings.debug.is_on() || log.platform().debug();
+    settings.summary.check("summary")?;
+    Ok(Job { works: works.collect::<Result<_, Unusable>>()?, no_files, debug })
+}
+
+/// The first signal stops the job in order, the second one at once.
+async fn stop_on_signal(cancel: CancellationToken, log: Arc<Log>) {
+    let Ok(mut signals) = StopSignals::listen() else { return };
+    signals.next().await;
+    log.line("cancelled: stopping in order");
+    cancel.cancel();
+    signals.next().await;
+    std::process::exit(i32::from(exit::INTERRUPTED));
+}
+
+/// One sync.
+#[allow(clippy::too_many_arguments)]
+async fn sync(
+    work: Work,
+    mut request: SyncRequest,
+    access: &Access,
+    no_files: NoFiles,
+    debug: bool,
+    log: &Arc<Log>,
+    cancel: &CancellationToken,
+    warnings: &mut Vec<String>,
+) -> Run {
+    let group = log.group(&format!("{} → {}", work.named, work.destination));
+    let watch = Arc::new(Watch::new(Arc::clone(log), request.options.dry_run, debug));
+    request.s3.credentials = Some(access.provider.clone());
+    let given_up = async {
+        cancel.cancelled().await;
+        tokio::time::sleep(GRACE).await;
+    };
+    let result = if work.has_no_source() {
+        None
+    } else {
+        tokio::select! {
+            result = app::sync(request, Arc::<Watch>::clone(&watch), cancel.clone()) => Some(result),
+            () = given_up => Some(Err(AppError::Interrupted)),
+        }
+    };
+    drop(group);
+    let mut run = Run {
+        destination: work.destination.clone(),
+        work,
+        seen: watch.seen(),
+        summary: None,
+        error: None,
+        no_files: false,
+    };
+    match result {
+        None => run.no_files = true,
+        Some(Ok(mut summary)) => {
+            in_terms_of_settings(&mut summary);
+            run.no_files = summary.files_total == 0 && summary.error.is_none() && !summary.interrupted;
+            run.destination.clone_from(&summary.destination);
+            run.summary = Some(summary);
+        }
+        Some(Err(AppError::Interrupted)) => {}
+        Some(Err(error)) => {
+            run.error =
+                Some(ErrorReport { message: in_settings(&error.to_string()), hint: error.hint().map(in_settings) });
+        }
+    }
+    if run.error.is_some() || run.summary.as_ref().is_some_and(|summary| summary.files_failed > 0) {
+        // Why there were no credentials is better known than what a store said of it.
+        run.error = access.failure().or(run.error);
+    }
+    if run.no_files {
+        nothing_found(&mut run, no_files, log, warnings);
+    }
+    run
+}
+
+/// What becomes of a source that has no file.
+fn nothing_found(run: &mut Run, no_files: NoFiles, log: &Log, warnings: &mut Vec<String>) {
+    let message = format!("no file was found: {}", run.work.named);
+    match no_files {
+        NoFiles::Ignore => log.line(&message),
+        NoFiles::Warn => {
+            log.annotate(Level::Warning, "hugesync", &message);
+            warnings.push(message);
+        }
+        NoFiles::Error => {
+            let hint = "check source, include and exclude (paths begin at the workspace); if this may happen, \
+                        set if-no-files-found to warn or ignore";
+            run.error = Some(ErrorReport { message, hint: Some(hint.to_owned()) });
+        }
+    }
+}
+
+/// Settings where the engine names options of the command line.
+fn in_terms_of_settings(summary: &mut Summary) {
+    let of_files = summary.files.iter_mut().filter_map(|file| file.error.as_mut());
+    for error in of_files.chain(&mut summary.error).chain(&mut summary.delete_refused) {
+        error.message = in_settings(&error.message);
+        error.hint = error.hint.as_deref().map(in_settings);
+    }
+}

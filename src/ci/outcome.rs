@@ -1,0 +1,362 @@
+//! What became of a job: its syncs added up, its result, and the outputs that say so.
+
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::platform::Output;
+use super::watch::Seen;
+use super::work::Work;
+use crate::exit;
+use crate::sync::{Action, ErrorReport, FileReport, Summary};
+
+/// The version of the outputs' `json` and of the report; a field that goes or changes its meaning raises it.
+const VERSION: u32 = 1;
+/// What AWS asks for 1,000 PUT, COPY, POST and LIST requests to S3 Standard in us-east-1, in dollars
+/// (<https://aws.amazon.com/s3/pricing/>).
+pub(super) const USD_PER_1000_WRITES: f64 = 0.005;
+/// The same for GET, HEAD and all others. DELETE and cancelling are free.
+pub(super) const USD_PER_1000_READS: f64 = 0.000_4;
+/// How fast bytes that were not uploaded would have been, in bytes a second, unless this run itself was faster: an
+/// assumption, of some 800 Mbit/s between a hosted runner and a bucket.
+pub(super) const ASSUMED_RATE: f64 = 100.0 * 1_048_576.0;
+
+/// The names of all outputs, in the order of action.yml.
+pub const OUTPUTS: [&str; 19] = [
+    "result",
+    "changed",
+    "bytes-total",
+    "bytes-uploaded",
+    "bytes-saved",
+    "percent-saved",
+    "files-total",
+    "files-uploaded",
+    "files-unchanged",
+    "files-deleted",
+    "files-failed",
+    "duration-seconds",
+    "requests",
+    "estimated-cost-usd",
+    "estimated-time-saved-seconds",
+    "destination",
+    "destination-key",
+    "report-path",
+    "json",
+];
+
+/// What became of a job, in one word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum Verdict {
+    /// Everything is at the destination.
+    Success,
+    /// Everything was there already.
+    Unchanged,
+    /// Nothing was written, as asked.
+    DryRun,
+    /// Some of it is there.
+    Partial,
+    /// None of it is there.
+    Failed,
+}
+
+/// Numbers of one or more syncs.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(super) struct Totals {
+    pub(super) files_total: u64,
+    pub(super) files_uploaded: u64,
+    pub(super) files_updated: u64,
+    pub(super) files_unchanged: u64,
+    pub(super) files_skipped: u64,
+    pub(super) files_deleted: u64,
+    pub(super) files_failed: u64,
+    pub(super) bytes_total: u64,
+    /// Bytes of files that stand at the destination.
+    pub(super) bytes_standing: u64,
+    /// Payload bytes sent for objects.
+    pub(super) bytes_uploaded: u64,
+    /// These, and sidecars and the index in both directions.
+    pub(super) bytes_moved: u64,
+    /// Requests that are billed as writes, and others that are billed.
+    pub(super) writes: u64,
+    pub(super) reads: u64,
+    /// All.
+    pub(super) requests: u64,
+}
+
+/// One sync of a job.
+pub(super) struct Run {
+    pub(super) work: Work,
+    /// Where to, as it turned out: with the source's name where that belongs to it.
+    pub(super) destination: String,
+    /// What was seen of it.
+    pub(super) seen: Seen,
+    /// What came out, if it came to its end.
+    pub(super) summary: Option<Summary>,
+    /// Why it could not begin, or was given up.
+    pub(super) error: Option<ErrorReport>,
+    /// Whether its source has no file.
+    pub(super) no_files: bool,
+}
+
+/// All of a job.
+#[derive(Default)]
+pub(super) struct Outcome {
+    pub(super) dry_run: bool,
+    pub(super) interrupted: bool,
+    pub(super) runs: Vec<Run>,
+    /// What kept the job from its syncs, or ended it.
+    pub(super) error: Option<ErrorReport>,
+    /// The exit code of that.
+    pub(super) error_code: u8,
+    pub(super) duration_seconds: f64,
+    pub(super) report_path: Option<String>,
+    /// What is odd about the settings.
+    pub(super) warnings: Vec<String>,
+}
+
+impl Totals {
+    /// Adds a file.
+    pub(super) fn add(&mut self, file: &FileReport) {
+        let standing = match file.action {
+            Action::Uploaded | Action::Stitched => {
+                self.files_uploaded += 1;
+                true
+            }
+            Action::Updated => {
+                self.files_updated += 1;
+                true
+            }
+            Action::Unchanged => {
+                self.files_unchanged += 1;
+                true
+            }
+            Action::Skipped => {
+                self.files_skipped += 1;
+                false
+            }
+            Action::Failed => {
+                self.files_failed += 1;
+                false
+            }
+            Action::Deleted => {
+                self.files_deleted += 1;
+                return;
+            }
+        };
+        self.files_total += 1;
+        self.bytes_total += file.bytes_total;
+        self.bytes_standing += if standing { file.bytes_total } else { 0 };
+        self.bytes_uploaded += file.bytes_uploaded;
+        self.bytes_moved += file.bytes_moved();
+    }
+
+    fn add_all(&mut self, other: &Self) {
+        self.files_total += other.files_total;
+        self.files_uploaded += other.files_uploaded;
+        self.files_updated += other.files_updated;
+        self.files_unchanged += other.files_unchanged;
+        self.files_skipped += other.files_skipped;
+        self.files_deleted += other.files_deleted;
+        self.files_failed += other.files_failed;
+        self.bytes_total += other.bytes_total;
+        self.bytes_standing += other.bytes_standing;
+        self.bytes_uploaded += other.bytes_uploaded;
+        self.bytes_moved += other.bytes_moved;
+        self.writes += other.writes;
+        self.reads += other.reads;
+        self.requests += other.requests;
+    }
+
+    /// Bytes that stand at the destination and did not have to be moved.
+    pub(super) const fn bytes_saved(&self) -> u64 {
+        self.bytes_standing.saturating_sub(self.bytes_moved)
+    }
+
+    /// The same in percent of what stands there.
+    pub(super) fn percent_saved(&self) -> f64 {
+        if self.bytes_standing == 0 { 0.0 } else { 100.0 * self.bytes_saved() as f64 / self.bytes_standing as f64 }
+    }
+
+    /// What the requests cost at AWS's list prices, in dollars.
+    pub(super) fn cost_usd(&self) -> f64 {
+        (self.writes as f64 * USD_PER_1000_WRITES + self.reads as f64 * USD_PER_1000_READS) / 1000.0
+    }
+}
+
+impl Run {
+    /// Its numbers: those of its end, or as far as it came.
+    pub(super) fn totals(&self) -> Totals {
+        let mut totals = self.seen.totals.clone();
+        let Some(summary) = &self.summary else { return totals };
+        // What belongs to no file: the index and requests. Refused deletions are none.
+        totals.bytes_moved = summary.bytes_moved();
+        totals.files_deleted = summary.files_deleted;
+        for (name, count) in &summary.requests {
+            totals.requests += count;
+            match name.as_str() {
+                "DeleteObject" | "DeleteObjects" | "AbortMultipartUpload" => {}
+                name if name.starts_with("Get") || name.starts_with("Head") => totals.reads += count,
+                _ => totals.writes += count,
+            }
+        }
+        totals
+    }
+
+    /// What its destination is called without the bucket, which may be a secret.
+    fn key(&self) -> &str {
+        self.destination.strip_prefix("s3://").and_then(|rest| rest.split_once('/')).map_or("", |(_, key)| key)
+    }
+
+    fn code(&self) -> u8 {
+        match (&self.summary, &self.error) {
+            (_, Some(_)) => exit::FAILED,
+            (Some(summary), None) => exit::code_of(summary),
+            (None, None) => 0,
+        }
+    }
+}
+
+impl Outcome {
+    /// The numbers of all syncs.
+    pub(super) fn totals(&self) -> Totals {
+        self.runs.iter().fold(Totals::default(), |mut all, run| {
+            all.add_all(&run.totals());
+            all
+        })
+    }
+
+    /// Whether anything at the destination is other than before; on a dry run, whether it would be.
+    pub(super) fn changed(&self) -> bool {
+        let totals = self.totals();
+        totals.files_uploaded + totals.files_updated + totals.files_deleted > 0
+    }
+
+    /// What the process exits with.
+    pub(super) fn code(&self) -> u8 {
+        let codes: Vec<u8> = self.runs.iter().map(Run::code).collect();
+        match () {
+            () if self.interrupted => exit::INTERRUPTED,
+            () if self.error.is_some() => self.error_code,
+            () if codes.iter().all(|code| *code == 0) => 0,
+            () if codes.iter().all(|code| *code == exit::FAILED) => exit::FAILED,
+            () => exit::SOME_FAILED,
+        }
+    }
+
+    /// Takes note of what could not be written once the syncs were done.
+    pub(super) fn not_written(&mut self, message: String) {
+        if self.error.is_none() {
+            self.error_code = if self.code() == 0 { exit::SOME_FAILED } else { self.code() };
+            self.error = Some(ErrorReport { message, hint: None });
+        }
+    }
+
+    pub(super) fn verdict(&self) -> Verdict {
+        match self.code() {
+            0 if self.dry_run => Verdict::DryRun,
+            0 if self.changed() => Verdict::Success,
+            0 => Verdict::Unchanged,
+            exit::SOME_FAILED => Verdict::Partial,
+            // What an interrupted job has done stands.
+            exit::INTERRUPTED if self.changed() && !self.dry_run => Verdict::Partial,
+            _ => Verdict::Failed,
+        }
+    }
+
+    /// How long what was saved would have taken, in seconds.
+    pub(super) fn seconds_saved(&self) -> f64 {
+        let totals = self.totals();
+        let own = totals.bytes_uploaded as f64 / self.duration_seconds.max(1e-3);
+        totals.bytes_saved() as f64 / own.max(ASSUMED_RATE)
+    }
+
+    /// Everything as JSON; with `files`, the reports of single files too.
+    pub(super) fn json(&self, files: bool) -> Value {
+        let totals = self.totals();
+        let runs = self.runs.iter().map(|run| {
+            let mut value = json!({ "source": run.work.named, "destination": run.destination });
+            if let Some(summary) = &run.summary {
+                let summary = serde_json::to_value(summary).unwrap_or_default();
+                if let (Some(all), Value::Object(fields)) = (value.as_object_mut(), summary) {
+                    all.extend(fields.into_iter().filter(|(name, _)| files || name != "files"));
+                }
+            }
+            if let Some(error) = &run.error {
+                value["error"] = json!(error);
+            }
+            value
+        });
+        json!({
+            "version": VERSION,
+            "result": self.verdict(),
+            "changed": self.changed(),
+            "interrupted": self.interrupted,
+            "bytes_total": totals.bytes_total,
+            "bytes_uploaded": totals.bytes_uploaded,
+            "bytes_saved": totals.bytes_saved(),
+            "files_total": totals.files_total,
+            "files_failed": totals.files_failed,
+            "error": self.error,
+            "runs": runs.collect::<Vec<_>>(),
+        })
+    }
+
+    /// The outputs, by the names and in the order of [`OUTPUTS`].
+    pub(super) fn outputs(&self) -> Vec<Output> {
+        let totals = self.totals();
+        let verdict = serde_json::to_value(self.verdict()).unwrap_or_default();
+        let lines = |text: fn(&Run) -> &str| self.runs.iter().map(text).collect::<Vec<_>>().join("\n");
+        let values = [
+            verdict.as_str().unwrap_or_default().to_owned(),
+            self.changed().to_string(),
+            totals.bytes_total.to_string(),
+            totals.bytes_uploaded.to_string(),
+            totals.bytes_saved().to_string(),
+            format!("{:.1}", totals.percent_saved()),
+            totals.files_total.to_string(),
+            totals.files_uploaded.to_string(),
+            totals.files_unchanged.to_string(),
+            totals.files_deleted.to_string(),
+            totals.files_failed.to_string(),
+            format!("{:.1}", self.duration_seconds),
+            totals.requests.to_string(),
+            format!("{:.4}", totals.cost_usd()),
+            format!("{:.0}", self.seconds_saved()),
+            lines(|run| &run.destination),
+            lines(Run::key),
+            self.report_path.clone().unwrap_or_default(),
+            self.json(false).to_string(),
+        ];
+        OUTPUTS.into_iter().zip(values).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn totals(bytes_standing: u64, bytes_moved: u64) -> Totals {
+        Totals { bytes_standing, bytes_moved, ..Totals::default() }
+    }
+
+    #[test]
+    fn what_is_moved_is_not_saved() {
+        assert_eq!((totals(1000, 25).bytes_saved(), totals(1000, 25).percent_saved()), (975, 97.5));
+        assert_eq!((totals(10, 25).bytes_saved(), totals(0, 25).percent_saved()), (0, 0.0));
+    }
+
+    #[test]
+    fn requests_have_list_prices() {
+        let totals = Totals { writes: 2_000, reads: 10_000, ..Totals::default() };
+        assert!((totals.cost_usd() - 0.014).abs() < 1e-9);
+    }
+
+    #[test]
+    fn a_job_that_did_not_begin_has_failed_with_all_outputs() {
+        let error = ErrorReport { message: "no".to_owned(), hint: None };
+        let outcome = Outcome { error: Some(error), error_code: exit::USAGE, ..Outcome::default() };
+        let outputs = outcome.outputs();
+        assert_eq!((outputs[0].clone(), outcome.code()), (("result", "failed".to_owned()), 2));
+        assert_eq!(outputs.iter().map(|(name, _)| *name).collect::<Vec<_>>(), OUTPUTS);
+    }
+}

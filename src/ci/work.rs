@@ -1,0 +1,420 @@
+//! What a job syncs: pairs of a source and a destination, and the request that each makes.
+//!
+//! Here the settings of a job become options of `hugesync sync`; what differs from the command line is decided here and
+//! nowhere else: globs in sources, `include` alone, and the names of other S3 plugins.
+
+use std::path::{Path, PathBuf};
+
+use clap::error::{ContextKind, ContextValue};
+
+use super::settings::{self, Settings, kebab};
+use crate::app::SyncRequest;
+use crate::options::{self, Unusable};
+
+/// What makes a source a pattern.
+const WILD: [char; 3] = ['*', '?', '['];
+/// The most forms of one pattern that are tried, each with or without its folders between (`a/**/b`).
+const MAX_FORMS: usize = 16;
+
+/// One sync of a job.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Work {
+    /// The source as the job names it.
+    pub(super) named: String,
+    /// A file or folder, as the engine takes it: a slash at the end means its contents.
+    pub(super) source: String,
+    /// Where to.
+    pub(super) destination: String,
+    /// Patterns in their order, the first that matches counts; `true` takes, `false` leaves out.
+    rules: Vec<(bool, String)>,
+}
+
+/// What becomes of a source that has no file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum NoFiles {
+    /// A warning.
+    Warn,
+    /// The job fails.
+    Error,
+    /// Nothing.
+    Ignore,
+}
+
+pub(super) fn unusable(message: impl Into<String>, hint: &str) -> Unusable {
+    Unusable { message: message.into(), hint: Some(hint.to_owned()).filter(|hint| !hint.is_empty()) }
+}
+
+/// What the settings ask for if a source has no file.
+pub(super) fn no_files(settings: &Settings) -> Result<NoFiles, Unusable> {
+    match settings.if_no_files_found.0.as_deref().map(str::to_ascii_lowercase).as_deref() {
+        None | Some("error") => Ok(NoFiles::Error),
+        Some("warn") => Ok(NoFiles::Warn),
+        Some("ignore") => Ok(NoFiles::Ignore),
+        Some(other) => {
+            Err(unusable(format!("if-no-files-found: {other:?} is not known"), "write warn, error or ignore"))
+        }
+    }
+}
+
+/// Everything that the job syncs, in order. Looks at the sources to tell names from patterns; `path` says where a source
+/// of that name is.
+pub(super) fn plan(settings: &Settings, path: &dyn Fn(&str) -> String) -> Result<Vec<Work>, Unusable> {
+    let sources: Vec<String> = settings.source.0.iter().map(|source| path(source)).collect();
+    if sources.is_empty() {
+        return Err(unusable("source is not set", "name a file or folder, for example source: dist/"));
+    }
+    let destinations = destinations(settings)?;
+    let pairs: Vec<(&String, &String)> = match (sources.len(), destinations.len()) {
+        (_, 1) => sources.iter().map(|source| (source, &destinations[0])).collect(),
+        (1, _) => destinations.iter().map(|destination| (&sources[0], destination)).collect(),
+        (many, same) if many == same => sources.iter().zip(&destinations).collect(),
+        (many, others) => {
+            let hint = "give one destination for all, or one for each source, in the same order";
+            return Err(unusable(format!("{many} sources and {others} destinations do not go together"), hint));
+        }
+    };
+    let works: Vec<Work> = pairs.into_iter().map(|(from, to)| work(settings, from, to)).collect::<Result<_, _>>()?;
+    if settings.delete.is_on() || settings.delete_excluded.is_on() {
+        overlapping(&works)?;
+    }
+    Ok(works)
+}
+
+/// Fails if one sync would delete what another one has uploaded.
+fn overlapping(works: &[Work]) -> Result<(), Unusable> {
+    for (at, one) in works.iter().enumerate() {
+        for other in &works[at + 1..] {
+            let (a, b) = (one.reach(), other.reach());
+            if a.starts_with(&b) || b.starts_with(&a) {
+                let hint =
+                    "nothing was done; give each its own prefix, or sync them in steps of their own without delete";
+                let message = format!(
+                    "with delete, {} and {} would delete each other's objects below {}",
+                    one.named,
+                    other.named,
+                    if a.len() < b.len() { b } else { a }
+                );
+                return Err(unusable(message, hint));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn destinations(settings: &Settings) -> Result<Vec<String>, Unusable> {
+    let (given, bucket) = (&settings.destination.0, settings.bucket.0.as_deref());
+    if !given.is_empty() {
+        return Ok(given.clone());
+    }
+    let Some(bucket) = bucket else {
+        let hint = "name a bucket and a prefix, for example destination: s3://bucket/prefix/";
+        return Err(unusable("destination is not set", hint));
+    };
+    let bucket = bucket.trim_start_matches("s3://").trim_end_matches('/');
+    let target = settings.target.0.as_deref().unwrap_or_default().trim_matches('/');
+    Ok(vec![if target.is_empty() { format!("s3://{bucket}/") } else { format!("s3://{bucket}/{target}/") }])
+}
+
+fn work(settings: &Settings, source: &str, destination: &str) -> Result<Work, Unusable> {
+    let (exclude, include) = (&settings.exclude.0, &settings.include.0);
+    let named = source.to_owned();
+    let exists = Path::new(source).symlink_metadata().is_ok();
+    let (base, pattern) = if exists { (source, None) } else { split(source) };
+    let mut source = base.to_owned();
+    let mut destination = destination.to_owned();
+    // As the other plugins do it: what is given as destination.bucket gets the files by their paths.
+    if settings.destination.0.is_empty() {
+        destination = stripped(settings, base, pattern.is_some(), destination)?;
+        if Path::new(base).is_dir() && !source.ends_with('/') {
+            source.push('/');
+        }
+    }
+    let rules = match pattern {
+        None => rules(exclude, include),
+        Some(_) if !include.is_empty() => {
+            let hint =
+                "the pattern says already which files are meant; leave include out, or name the folder as source";
+            return Err(unusable(
+                format!("include does not go with the pattern {base}{}", pattern.unwrap_or("")),
+                hint,
+            ));
+        }
+        Some(pattern) => {
+            if !source.ends_with('/') {
+                source.push('/');
+            }
+            let excluded = exclude.iter().map(|pattern| (false, pattern.clone()));
+            let taken = forms(pattern).into_iter().map(|form| (true, form));
+            excluded.chain(taken).chain(only()).collect()
+        }
+    };
+    Ok(Work { named, source, destination, rules })
+}
+
+/// The folder that a pattern begins in, and the pattern below it; all of a name without wild cards is a folder.
+fn split(source: &str) -> (&str, Option<&str>) {
+    let Some(wild) = source.find(WILD) else { return (source, None) };
+    match source[..wild].rfind('/') {
+        None => ("./", Some(source)),
+        Some(slash) => (&source[..=slash], Some(&source[slash + 1..])),
+    }
+}
+
+/// rsync's patterns for a shell's: `**/` also matches no folder at all.
+fn forms(pattern: &str) -> Vec<String> {
+    let mut forms = vec![pattern.to_owned()];
+    let mut at = 0;
+    while at < forms.len() && forms.len() < MAX_FORMS {
+        for (place, _) in forms[at].clone().match_indices("/**/") {
+            let shorter = format!("{}/{}", &forms[at][..place], &forms[at][place + 4..]);
+            if !forms.contains(&shorter) {
+                forms.push(shorter);
+            }
+        }
+        at += 1;
+    }
+    let anchored = |form: String| if form.starts_with("**") { form } else { format!("/{form}") };
+    forms.into_iter().map(anchored).collect()
+}
+
+/// The end of a list that takes only what stands before it: folders are looked into, everything else is left out.
+fn only() -> [(bool, String); 2] {
+    [(true, "*/".to_owned()), (false, "*".to_owned())]
+}
+
+/// `include` before `exclude`. `include` alone, or with an `exclude` of everything, is all that is taken: folders on the
+/// way to it need not be named.
+fn rules(exclude: &[String], include: &[String]) -> Vec<(bool, String)> {
+    let everything = |pattern: &String| matches!(pattern.as_str(), "*" | "**" | "/*" | "/**" | "**/*");
+    let taken = include.iter().map(|pattern| (true, pattern.clone()));
+    if include.is_empty() || !exclude.is_empty() && !exclude.iter().any(everything) {
+        return taken.chain(exclude.iter().map(|pattern| (false, pattern.clone()))).collect();
+    }
+    let some = exclude.iter().filter(|pattern| !everything(pattern)).map(|pattern| (false, pattern.clone()));
+    taken.chain(some).chain(only()).collect()
+}
+
+/// The destination of a source by its path without `strip_prefix`, as drone-s3 makes its keys.
+fn stripped(settings: &Settings, base: &str, is_pattern: bool, destination: String) -> Result<String, Unusable> {
+    let prefix =
+        settings.strip_prefix.0.as_deref().unwrap_or_default().trim_start_matches("./").trim_start_matches('/');
+    let path = base.trim_start_matches("./").trim_start_matches('/');
+    // Of a folder the contents go below the target, as in drone-s3-sync.
+    let folder = if is_pattern {
+        path
+    } else if Path::new(base).is_dir() {
+        return Ok(destination);
+    } else {
+        path.rfind('/').map_or("", |slash| &path[..=slash])
+    };
+    if folder.is_empty() || prefix.trim_end_matches('/') == folder.trim_end_matches('/') {
+        return Ok(destination);
+    }
+    if prefix.starts_with(folder) && prefix.len() > folder.len() {
+        let hint = "name as source the folder that strip_prefix names";
+        return Err(unusable(
+            format!("strip_prefix {prefix} is longer than what the source begins with, {folder}"),
+            hint,
+        ));
+    }
+    let rest = folder.strip_prefix(prefix).unwrap_or(folder).trim_start_matches('/');
+    Ok(format!("{destination}{rest}"))
+}
+
+impl Work {
+    /// What its destination and everything below begins with.
+    fn reach(&self) -> String {
+        let below = self.destination.trim_end_matches('/');
+        match self.source.trim_end_matches('/').rsplit('/').next() {
+            Some(name) if !self.source.ends_with('/') && !matches!(name, "." | "..") => format!("{below}/{name}/"),
+            _ => format!("{below}/"),
+        }
+    }
+
+    /// Whether there is nothing at its source.
+    pub(super) fn has_no_source(&self) -> bool {
+        let path = PathBuf::from(&self.source);
+        path.symlink_metadata().is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound)
+    }
+
+    /// The request that it makes. `report_all` keeps a report of every file.
+    pub(super) fn request(&self, settings: &Settings, report_all: bool) -> Result<SyncRequest, Unusable> {
+        let mut arguments = settings.options()?;
+        // One list in its order: patterns count in the order in which they stand.
+        let rules = self.rules.iter().map(|(take, text)| if *take { ("include", text) } else { ("exclude", text) });
+        arguments.extend(rules.map(|(option, text)| format!("--{option}={text}")));
+        arguments.extend(report_all.then(|| "--json".to_owned()));
+        arguments.extend(["--".to_owned(), self.source.clone(), self.destination.clone()]);
+        let (args, matches) = options::read(arguments).map_err(|error| of_clap(&error))?;
+        options::request(&args, &matches).map_err(|Unusable { message, hint }| Unusable {
+            message: in_settings(&message),
+            hint: hint.map(|hint| in_settings(&hint)),
+        })
+    }
+}
+
+/// What clap says of an option, as something about a setting.
+fn of_clap(error: &clap::Error) -> Unusable {
+    let text = |kind| match error.get(kind) {
+        Some(ContextValue::String(text)) => Some(text.as_str()),
+        _ => None,
+    };
+    let option = text(ContextKind::InvalidArg).and_then(|arg| arg.strip_prefix("--")?.split([' ', '=']).next());
+    let name = option.map(|option| kebab(settings::of_option(option).unwrap_or(option)));
+    let reason = std::error::Error::source(error).map(ToString::to_string);
+    match (name, text(ContextKind::InvalidValue), reason) {
+        (Some(name), Some(value), reason) => {
+            let possible = match error.get(ContextKind::ValidValue) {
+                Some(ContextValue::Strings(values)) => Some(format!("write {}", values.join(" or "))),
+                _ => None,
+            };
+            Unusable { message: format!("{name}: {value:?} is of no use"), hint: reason.or(possible) }
+        }
+        (Some(name), None, _) if error.kind() == clap::error::ErrorKind::ArgumentConflict => {
+            let other = text(ContextKind::PriorArg).map(in_settings).unwrap_or_else(|| "another setting".to_owned());
+            Unusable { message: format!("{name} and {other} exclude each other"), hint: None }
+        }
+        _ => {
+            let text = error.to_string();
+            let first = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
+            Unusable { message: in_settings(first), hint: None }
+        }
+    }
+}
+
+/// A message of the engine or of the command line, with settings where it names options.
+pub(super) fn in_settings(text: &str) -> String {
+    let mut told = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find("--") {
+        let name: &str = rest[at + 2..].split(|c: char| !c.is_ascii_lowercase() && c != '-').next().unwrap_or_default();
+        told.push_str(&rest[..at]);
+        if name.is_empty() || name.starts_with('-') {
+            told.push_str("--");
+            told.push_str(name);
+        } else {
+            told.push_str(&kebab(settings::of_option(name).unwrap_or(name)));
+        }
+        rest = &rest[at + 2 + name.len()..];
+    }
+    told + rest
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    /// Work of which only the name matters.
+    pub(in crate::ci) fn named(name: &str) -> Work {
+        Work { named: name.to_owned(), source: name.to_owned(), destination: name.to_owned(), rules: Vec::new() }
+    }
+
+    fn settings(values: &[(&str, &str)]) -> Settings {
+        let values = values.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        Settings::read(values).unwrap_or_else(|error| panic!("{}", error.message))
+    }
+
+    fn planned(values: &[(&str, &str)]) -> Vec<Work> {
+        plan(&settings(values), &str::to_owned).unwrap_or_else(|error| panic!("{}", error.message))
+    }
+
+    fn pairs(works: &[Work]) -> Vec<(&str, &str)> {
+        works.iter().map(|work| (work.source.as_str(), work.destination.as_str())).collect()
+    }
+
+    fn wrong(values: &[(&str, &str)]) -> String {
+        plan(&settings(values), &str::to_owned).expect_err("it is wrong").message
+    }
+
+    /// A source that is there, and one that is not.
+    const HERE: &str = "src/ci";
+
+    #[test]
+    fn sources_and_destinations_go_together() {
+        let works = planned(&[("source", "a/\nb"), ("destination", "s3://x/")]);
+        assert_eq!(pairs(&works), [("a/", "s3://x/"), ("b", "s3://x/")]);
+        let works = planned(&[("source", "a/\nb"), ("destination", "s3://x/\ns3://y/")]);
+        assert_eq!(pairs(&works), [("a/", "s3://x/"), ("b", "s3://y/")]);
+        let works = planned(&[("source", "a"), ("destination", "s3://x/\ns3://y/")]);
+        assert_eq!(pairs(&works), [("a", "s3://x/"), ("a", "s3://y/")]);
+        assert!(wrong(&[("source", "a\nb\nc"), ("destination", "s3://x/\ns3://y/")]).starts_with("3 sources and 2"));
+        assert_eq!(wrong(&[("destination", "s3://x/")]), "source is not set");
+        assert_eq!(wrong(&[("source", "a")]), "destination is not set");
+    }
+
+    #[test]
+    fn no_sync_deletes_what_another_has_uploaded() {
+        let with = |source, destination| [("source", source), ("destination", destination), ("delete", "true")];
+        assert!(wrong(&with("a/\nb/", "s3://x/p/")).contains("a/ and b/ would delete each other's objects"));
+        assert!(wrong(&with("a\na/b", "s3://x/p\ns3://x/p/a")).contains("each other"));
+        assert_eq!(planned(&with("a\nb", "s3://x/p/")).len(), 2);
+        assert_eq!(planned(&with("a/\nb/", "s3://x/p/\ns3://x/pq/")).len(), 2);
+    }
+
+    #[test]
+    fn patterns_are_folders_with_rules() {
+        let works = planned(&[("source", "dist/v1/**/*.js"), ("destination", "s3://x/"), ("exclude", "*.min.js")]);
+        assert_eq!(pairs(&works), [("dist/v1/", "s3://x/")]);
+        let rules: Vec<(bool, &str)> = works[0].rules.iter().map(|(take, text)| (*take, text.as_str())).collect();
+        assert_eq!(rules, [(false, "*.min.js"), (true, "**/*.js"), (true, "*/"), (false, "*")]);
+        assert_eq!(forms("a/**/b/**/c").len(), 4);
+        assert_eq!(forms("*.tar.gz"), ["/*.tar.gz"]);
+        assert_eq!(planned(&[("source", "*.iso"), ("destination", "s3://x/")])[0].source, "./");
+        assert!(wrong(&[("source", "a/*"), ("destination", "s3://x/"), ("include", "b")]).contains("include"));
+    }
+
+    #[test]
+    fn include_alone_is_all_that_is_taken() {
+        let rules = |exclude: &[&str], include: &[&str]| {
+            let owned = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>();
+            super::rules(&owned(exclude), &owned(include))
+        };
+        let told = |rules: Vec<(bool, String)>| {
+            rules.iter().map(|(take, text)| format!("{}{text}", if *take { "+" } else { "-" })).collect::<Vec<_>>()
+        };
+        assert_eq!(told(rules(&[], &["*.iso"])), ["+*.iso", "+*/", "-*"]);
+        assert_eq!(told(rules(&["tmp/", "*"], &["*.iso"])), ["+*.iso", "-tmp/", "+*/", "-*"]);
+        assert_eq!(told(rules(&["*.iso"], &["a.iso"])), ["+a.iso", "-*.iso"]);
+        assert_eq!(told(rules(&["*.tmp"], &[])), ["-*.tmp"]);
+    }
+
+    #[test]
+    fn other_plugins_settings_make_their_keys() {
+        let with = |source, target, strip| {
+            let all = [("source", source), ("bucket", "b"), ("target", target), ("strip_prefix", strip)];
+            planned(&all)[0].clone()
+        };
+        let of = |work: &Work| (work.source.clone(), work.destination.clone());
+        let both = |a: &str, b: &str| (a.to_owned(), b.to_owned());
+        assert_eq!(of(&with("public/**/*", "/www", "public/")), both("public/", "s3://b/www/"));
+        assert_eq!(of(&with("public/**/*", "/www", "")), both("public/", "s3://b/www/public/"));
+        assert_eq!(of(&with("public/js/*", "", "public")), both("public/js/", "s3://b/js/"));
+        assert_eq!(of(&with(HERE, "x", "")), both("src/ci/", "s3://b/x/"), "a folder's contents");
+        assert_eq!(of(&with("src/ci/mod.rs", "x", "src/")), both("src/ci/mod.rs", "s3://b/x/ci/"));
+        let all = [("source", "a/**"), ("bucket", "b"), ("strip_prefix", "a/b/")];
+        assert!(wrong(&all).contains("strip_prefix a/b/ is longer"));
+    }
+
+    #[test]
+    fn options_are_told_as_settings() {
+        assert_eq!(in_settings("say --max-delete 5, or --sse-kms-key-id"), "say max-delete 5, or kms-key");
+        assert_eq!(in_settings("a -- b --- c --region"), "a -- b --- c aws-region");
+        let work = |name: &str, value: &str| {
+            let settings = settings(&[("source", "a"), ("destination", "s3://x/"), (name, value)]);
+            let error = plan(&settings, &str::to_owned)
+                .and_then(|works| works[0].request(&settings, false))
+                .map(drop)
+                .expect_err(name);
+            format!("{}; {}", error.message, error.hint.unwrap_or_default())
+        };
+        for (name, value, says) in [
+            ("jobs", "0", "jobs: \"0\" is of no use; a number from 1 to 1024 is wanted"),
+            ("sse", "none", "sse: \"none\" is of no use; write AES256 or aws:kms"),
+            ("max_delete", "all", "max-delete: \"all\" is of no use; write a number of objects, like 100, or a share"),
+            ("tag", "x", "tag: \"x\" is of no use; write it like team=data"),
+            ("delta_threshold", "big", "delta-threshold: \"big\" is of no use;"),
+        ] {
+            assert!(work(name, value).starts_with(says), "{}", work(name, value));
+        }
+    }
+}

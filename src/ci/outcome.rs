@@ -253,7 +253,8 @@ impl Outcome {
 
     pub(super) fn verdict(&self) -> Verdict {
         match self.code() {
-            0 if self.dry_run => Verdict::DryRun,
+            // That a real run would not delete what it is to is no failure of this one.
+            0 | exit::SOME_FAILED if self.dry_run => Verdict::DryRun,
             0 if self.changed() => Verdict::Success,
             0 => Verdict::Unchanged,
             exit::SOME_FAILED => Verdict::Partial,

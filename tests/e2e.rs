@@ -4,6 +4,7 @@
 
 mod e2e {
     mod attributes;
+    mod ci;
     mod conflicts;
     mod deletes;
     mod faults;

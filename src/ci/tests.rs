@@ -281,3 +281,33 @@ proptest! {
         prop_assert_eq!(cells, [6, 6, 5, 5, 5, 2, 2], "{}", text);
     }
 }
+
+#[test]
+fn a_summary_never_grows_too_long() {
+    let name = "|".repeat(1_000);
+    let (outcome, _) = job(&name);
+    let mut runs = outcome.runs;
+    let many = runs.pop().expect("one");
+    let runs = (0..40).map(|_| {
+        let mut seen = many.seen.clone();
+        seen.deleted.shown = vec![name.clone(); 200];
+        seen.deleted.count = 1_000_000;
+        seen.failures.shown = vec![(name.clone(), name.clone()); 200];
+        seen.failures.count = 200;
+        Run {
+            work: work::tests::named(&name),
+            destination: name.clone(),
+            seen,
+            summary: None,
+            error: None,
+            no_files: false,
+        }
+    });
+    let outcome = Outcome { runs: runs.collect(), ..Outcome::default() };
+    for limit in [900 << 10, 10_000, 300, 0] {
+        let text = page(&outcome, &[], limit);
+        assert!(text.len() <= limit.max(300), "{} bytes of {limit}", text.len());
+    }
+    let text = page(&outcome, &[], 900 << 10);
+    assert!(text.contains("more.") && text.contains("left out"), "{}", &text[text.len() - 300..]);
+}

@@ -47,6 +47,18 @@ memory gib="8":
     cargo build --workspace --bins
     tests/memory.sh {{ gib }}
 
+# The static binary, the image around it, and that as CI systems run it (root, Debian)
+image *arguments:
+    .github/build-static.sh
+    cargo build --workspace --bins
+    tests/image/run.sh install
+    tests/image/run.sh {{ arguments }}
+
+# action.yml, workflows, Dockerfile, scripts, and the examples in the documents
+checkers:
+    tests/docs/checkers.sh install
+    tests/docs/checkers.sh
+
 # Licences, bans, sources; needs cargo-deny
 deny:
     cargo deny check licenses bans sources

@@ -111,11 +111,9 @@ impl Progress {
     }
 
     fn finished(&self, state: &mut State, file: FileId, report: &FileReport) {
-        if let Some(on_the_way) = state.files.remove(&file) {
-            if let Some(bar) = on_the_way.bar {
-                bar.finish_and_clear();
-                self.bars.remove(&bar);
-            }
+        if let Some(OnTheWay { bar: Some(bar), .. }) = state.files.remove(&file) {
+            bar.finish_and_clear();
+            self.bars.remove(&bar);
         }
         self.log(report);
         let line = match self.lines {

@@ -169,7 +169,7 @@ mod tests {
         let end = lines[0].strip_prefix("json<<").expect("a heredoc");
         assert!(end.len() == 36 && lines[1..4] == ["a", "b", end], "{lines:?}");
         assert!(!lines[4].ends_with(end), "each has its own");
-        assert!(written.append && written.path == PathBuf::from("/out"));
+        assert!(written.append && *written.path == *"/out");
     }
 
     #[test]

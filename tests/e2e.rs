@@ -10,11 +10,13 @@ mod e2e {
     mod faults;
     mod help;
     mod hostile;
+    mod identity;
     mod interrupted;
     mod layout;
     mod lookalikes;
     mod model;
     mod numbers;
+    mod oidc;
     mod options;
     mod refusals;
     mod report;

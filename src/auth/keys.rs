@@ -1,14 +1,14 @@
 //! Credentials that are there already: keys that the user gives, or what the SDK finds.
 
-use std::fmt;
-
-use aws_config::{BehaviorVersion, ConfigLoader};
+use aws_config::{BehaviorVersion, ConfigLoader, Region};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::error::CredentialsError;
-use aws_credential_types::provider::{self, ProvideCredentials, SharedCredentialsProvider, future};
-use aws_smithy_types::error::display::DisplayErrorContext;
+use aws_credential_types::provider::{ProvideCredentials as _, SharedCredentialsProvider};
 
-use super::{AuthError, OnSecret, Secret};
+use super::error::{AuthError, chain};
+use super::kept::kept;
+use super::sts::DEFAULT_REGION;
+use super::{OnSecret, Secret};
 
 /// Credentials to assume a role with.
 #[derive(Debug, Clone)]
@@ -30,15 +30,22 @@ pub enum Keys {
 }
 
 impl Keys {
-    /// A provider of these credentials that tells all secrets before it hands them out. They are got once, here, so that
-    /// what is missing is said before anything else is done.
-    pub async fn provider(&self, on_secret: OnSecret) -> Result<SharedCredentialsProvider, AuthError> {
-        let found = self.loader().load().await.credentials_provider().ok_or(AuthError::NoCredentials)?;
-        let provider = announced(found, on_secret);
+    /// A provider of these credentials that tells all secrets before it hands them out. The first ones are got
+    /// here, so that what is missing is said before anything else is done.
+    ///
+    /// Without a region the SDK would ask the instance metadata for one, which most machines do not have.
+    pub async fn provider(
+        &self,
+        region: Option<&str>,
+        on_secret: OnSecret,
+    ) -> Result<SharedCredentialsProvider, AuthError> {
+        let region = Region::new(region.unwrap_or(DEFAULT_REGION).to_owned());
+        let found = self.loader().region(region).load().await.credentials_provider().ok_or(AuthError::NoCredentials)?;
+        let provider = kept(found, on_secret);
         match provider.provide_credentials().await {
             Ok(_) => Ok(provider),
             Err(CredentialsError::CredentialsNotLoaded(_)) => Err(AuthError::NoCredentials),
-            Err(error) => Err(AuthError::NotLoaded(DisplayErrorContext(error).to_string())),
+            Err(error) => Err(AuthError::NotLoaded(chain(&error))),
         }
     }
 
@@ -57,51 +64,5 @@ impl Keys {
             Self::Chain { profile: Some(profile) } => loader.profile_name(profile),
             Self::Chain { profile: None } => loader,
         }
-    }
-}
-
-/// A provider that tells the secrets of all credentials before it hands them out.
-pub fn announced(provider: SharedCredentialsProvider, on_secret: OnSecret) -> SharedCredentialsProvider {
-    SharedCredentialsProvider::new(Announced { provider, on_secret })
-}
-
-struct Announced {
-    provider: SharedCredentialsProvider,
-    on_secret: OnSecret,
-}
-
-impl fmt::Debug for Announced {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Announced").field(&self.provider).finish()
-    }
-}
-
-impl Announced {
-    async fn tell(&self) -> provider::Result {
-        let credentials = self.provider.provide_credentials().await?;
-        tell(&credentials, &self.on_secret);
-        Ok(credentials)
-    }
-}
-
-impl ProvideCredentials for Announced {
-    fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
-    where
-        Self: 'a,
-    {
-        future::ProvideCredentials::new(self.tell())
-    }
-
-    fn fallback_on_interrupt(&self) -> Option<Credentials> {
-        self.provider.fallback_on_interrupt()
-    }
-}
-
-/// Tells the secrets of credentials.
-pub(super) fn tell(credentials: &Credentials, on_secret: &OnSecret) {
-    on_secret(credentials.access_key_id());
-    on_secret(credentials.secret_access_key());
-    if let Some(token) = credentials.session_token() {
-        on_secret(token);
     }
 }

@@ -10,6 +10,7 @@
 
 mod error;
 mod hint;
+mod kept;
 mod keys;
 mod refusal;
 mod request;
@@ -24,7 +25,7 @@ mod token;
 mod trust;
 
 pub use error::{AuthError, NoToken, Trouble};
-pub use keys::{Keys, announced};
+pub use keys::Keys;
 pub use refusal::{Asked, Refusal};
 pub use role::{RoleArn, RoleRequest, Via, check_account, safe_session_name};
 pub use secret::Secret;

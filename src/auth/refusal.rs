@@ -136,9 +136,8 @@ impl Refusal {
                     .to_owned()
             }
             Self::BadToken => {
-                let lines = asked.claims.as_ref().map(Claims::lines).unwrap_or_default();
-                let clock = issuer_clock(asked).map(|text| format!("\n{text}")).unwrap_or_default();
-                format!("the token says\n{lines}{clock}")
+                let first = issuer_clock(asked).unwrap_or_else(|| "check where the token comes from".to_owned());
+                format!("{first}; the token says\n{}", asked.claims.as_ref().map(Claims::lines).unwrap_or_default())
             }
             Self::TooLong if said.contains("role chaining") => {
                 "with the credentials of another role a session lasts an hour at most: ask for 3600 seconds \
@@ -180,18 +179,19 @@ pub(super) fn is_about_issuer_keys(text: &str) -> bool {
 
 fn not_authorized(asked: &Asked) -> String {
     let (Some(role), Some(claims)) = (&asked.role, &asked.claims) else { return String::new() };
-    let mut hint = format!("the token says\n{}\n", claims.lines());
-    if claims.sub.as_deref().is_some_and(has_ids) {
-        hint += "its subject has the ids of owner and repository: it does so where the repository was created, renamed or \
-                 moved after 2026-07-15, or has opted in, and a trust policy for repo:OWNER/REPO:.. does not fit it\n";
-    }
-    hint += &format!(
-        "either account {} has no role {}, or the role's trust policy does not fit the token",
-        role.account.as_deref().unwrap_or("(unknown)"),
-        role.name
+    let account = role.account.as_deref().unwrap_or("(unknown)");
+    // The first line may be all that is seen.
+    let mut hint = format!(
+        "either account {account} has no role {}, or the role's trust policy does not fit the token, which says\n{}",
+        role.name,
+        claims.lines()
     );
+    if claims.sub.as_deref().is_some_and(has_ids) {
+        hint += "\nIts subject has the ids of owner and repository, as it does where the repository was created, renamed or \
+                 moved after 2026-07-15, or has opted in. A trust policy for repo:OWNER/REPO:.. does not fit it.";
+    }
     if let Some(policy) = trust_policy(role, claims) {
-        hint += &format!("; this one does, for this subject alone:\n{policy}");
+        hint += &format!("\nThis trust policy fits, for this subject alone:\n{policy}");
     }
     hint
 }

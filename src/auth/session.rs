@@ -106,7 +106,8 @@ fn lifetime(expiration: SystemTime, now: SystemTime, asked: Duration) -> Duratio
     }
 }
 
-fn margin(lifetime: Duration) -> Duration {
+/// How long before their end credentials of this lifetime are renewed.
+pub(super) fn margin(lifetime: Duration) -> Duration {
     LONGEST_MARGIN.min(lifetime / MARGIN_PART)
 }
 

@@ -18,7 +18,8 @@ use aws_smithy_runtime_api::client::retries::classifiers::{ClassifyRetry, RetryA
 
 use super::OnSecret;
 use super::error::{AuthError, chain};
-use super::keys::{Keys, announced, tell};
+use super::kept::{kept, tell};
+use super::keys::Keys;
 use super::refusal::{Asked, Refusal};
 use super::role::{RoleArn, RoleRequest, Via, safe_session_name};
 use super::source::{Identity, TokenSource};
@@ -99,7 +100,7 @@ impl Sts {
             .await;
         let mut config = aws_sdk_sts::config::Builder::from(&shared).retry_classifier(IssuerKeys);
         if let Some((provider, (_, on_secret))) = shared.credentials_provider().zip(keys) {
-            config = config.credentials_provider(announced(provider, on_secret.clone()));
+            config = config.credentials_provider(kept(provider, on_secret.clone()));
         }
         if let Some(url) = endpoint {
             config = config.endpoint_url(url);

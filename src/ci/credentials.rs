@@ -46,8 +46,15 @@ pub(super) fn hide(environment: &Environment, settings: Option<&Settings>, log: 
         &settings.aws_session_token,
     ];
     own.into_iter().filter_map(|secret| secret.0.as_deref()).for_each(|secret| log.hide(secret));
-    let named = settings.oidc_token_variable.0.as_deref().and_then(|name| environment.get(name));
-    named.into_iter().for_each(|secret| log.hide(secret));
+    if let Some(name) = settings.oidc_token_variable.0.as_deref() {
+        // Who writes a dollar sign before it has given the token itself.
+        log.hide(if is_name(name) { environment.get(name).unwrap_or_default() } else { name });
+    }
+}
+
+/// Whether a text can be the name of a variable.
+fn is_name(text: &str) -> bool {
+    text.len() <= 128 && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
 }
 
 /// Decides which credentials are meant.
@@ -116,6 +123,10 @@ fn token(settings: &Settings, environment: &Environment, log: &Log) -> Result<Re
         return Ok(Ok(TokenSource::Fixed { token: Secret::new(token), variable: "oidc-token".to_owned() }));
     }
     if let Some(name) = &settings.oidc_token_variable.0 {
+        if !is_name(name) {
+            let hint = "write the variable's name without a dollar sign, for example MY_ID_TOKEN";
+            return Err(unusable("oidc-token-variable is not the name of a variable", hint));
+        }
         let Some(token) = environment.get(name) else {
             let hint = "name the variable that the job's identity token is in, without a dollar sign";
             return Err(unusable(format!("oidc-token-variable names {name}, which is not set"), hint));
@@ -152,7 +163,7 @@ impl Plan {
                     let account = account_of(&keys, region.as_deref(), sts_endpoint.as_deref()).await?;
                     check_account(&allowed_accounts, &account)?;
                 }
-                Ok(Access { provider: keys.provider(on_secret).await?, session: None })
+                Ok(Access { provider: keys.provider(region.as_deref(), on_secret).await?, session: None })
             }
         }
     }

@@ -11,7 +11,7 @@ use super::log::Log;
 use super::outcome::Outcome;
 use super::platform::{Level, Written, dotenv};
 use super::settings::Settings;
-use super::summary::{page, told};
+use super::summary::{page, plain, told};
 use crate::exit;
 use crate::human;
 use crate::sync::ErrorReport;
@@ -76,6 +76,8 @@ fn summary(log: &Log, settings: &Settings, outcome: &Outcome) -> Result<(), Stri
         let there = if append { fs::metadata(&path).map_or(0, |metadata| metadata.len()) } else { 0 };
         let room = MAX_SUMMARY.saturating_sub(usize::try_from(there).unwrap_or(MAX_SUMMARY));
         let text = page(outcome, &settings.shown(), room);
+        // Names in it are written in numbers.
+        let text = log.without_secrets_as(&text, |secret| plain(secret).into()).into_owned();
         let text = log.without_secrets(&text).into_owned();
         let written = Written { path, text, append };
         write(&written).map_err(|error| format!("cannot write the summary {}: {error}", written.path.display()))?;

@@ -13,13 +13,14 @@ use super::log::Log;
 use super::outcome::{Outcome, Run};
 use super::platform::{self, Level};
 use super::settings::Settings;
+use super::values::Value as _;
 use super::watch::Watch;
 use super::work::{self, NoFiles, Work, in_settings};
 use crate::app::{self, AppError, SyncRequest};
 use crate::exit;
 use crate::options::Unusable;
 use crate::signals::StopSignals;
-use crate::sync::{ErrorReport, Summary};
+use crate::sync::{ErrorReport, MaxDelete, Missing, Summary};
 
 /// How long a sync may take to stop in order. GitHub kills a step 7.5 s after its first signal, and what comes after the
 /// sync needs a moment too.
@@ -118,7 +119,11 @@ fn job(settings: &Settings, log: &Arc<Log>) -> Result<Job, Unusable> {
     let no_files = work::no_files(settings)?;
     let report_all = settings.report_path.0.is_some();
     let works = work::plan(settings, &|path| log.platform().path(path))?.into_iter().map(|work| {
-        let request = work.request(settings, report_all)?;
+        let mut request = work.request(settings, report_all)?;
+        if no_files == NoFiles::Error && request.options.delete.max == MaxDelete::Percent(100) {
+            // All may go, but not because there is no file, which is an error here.
+            request.options.delete.max = MaxDelete::Count(u64::MAX);
+        }
         Ok((work, request))
     });
     let debug = settings.debug.is_on() || log.platform().debug();
@@ -155,7 +160,8 @@ async fn sync(
         cancel.cancelled().await;
         tokio::time::sleep(GRACE).await;
     };
-    let result = if work.has_no_source() {
+    let asks_for_what_is_gone = request.options.missing == Missing::Delete;
+    let result = if work.has_no_source() && !asks_for_what_is_gone {
         None
     } else {
         tokio::select! {
@@ -186,9 +192,13 @@ async fn sync(
                 Some(ErrorReport { message: in_settings(&error.to_string()), hint: error.hint().map(in_settings) });
         }
     }
-    if run.error.is_some() || run.summary.as_ref().is_some_and(|summary| summary.files_failed > 0) {
-        // Why there were no credentials is better known than what a store said of it.
-        run.error = access.failure().or(run.error);
+    let failed = run.error.is_some() || run.summary.as_ref().is_some_and(|summary| summary.files_failed > 0);
+    if let Some(failure) = access.failure().filter(|_| failed) {
+        // Why there were no credentials is better known than what the store's client made of it.
+        run.error = Some(failure);
+        if let Some(summary) = &mut run.summary {
+            errors_of(summary).for_each(|error| error.hint = None);
+        }
     }
     if run.no_files {
         nothing_found(&mut run, no_files, log, warnings);
@@ -215,9 +225,13 @@ fn nothing_found(run: &mut Run, no_files: NoFiles, log: &Log, warnings: &mut Vec
 
 /// Settings where the engine names options of the command line.
 fn in_terms_of_settings(summary: &mut Summary) {
-    let of_files = summary.files.iter_mut().filter_map(|file| file.error.as_mut());
-    for error in of_files.chain(&mut summary.error).chain(&mut summary.delete_refused) {
+    for error in errors_of(summary) {
         error.message = in_settings(&error.message);
         error.hint = error.hint.as_deref().map(in_settings);
     }
+}
+
+fn errors_of(summary: &mut Summary) -> impl Iterator<Item = &mut ErrorReport> {
+    let of_files = summary.files.iter_mut().filter_map(|file| file.error.as_mut());
+    of_files.chain(&mut summary.error).chain(&mut summary.delete_refused)
 }

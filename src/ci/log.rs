@@ -86,11 +86,17 @@ impl Log {
 
     /// A text without the secrets that are known.
     pub(super) fn without_secrets<'a>(&self, text: &'a str) -> Cow<'a, str> {
+        self.without_secrets_as(text, |secret| Cow::Borrowed(secret))
+    }
+
+    /// The same for a text in which a secret is `written` in another way than it is.
+    pub(super) fn without_secrets_as<'a>(&self, text: &'a str, written: impl Fn(&str) -> Cow<'_, str>) -> Cow<'a, str> {
         let secrets = self.secrets.lock().unwrap_or_else(PoisonError::into_inner);
         let mut text = Cow::Borrowed(text);
         for secret in secrets.iter().filter(|secret| secret.len() >= MIN_SECRET) {
-            if text.contains(secret.as_str()) {
-                text = Cow::Owned(text.replace(secret.as_str(), HIDDEN));
+            let secret = written(secret);
+            if text.contains(&*secret) {
+                text = Cow::Owned(text.replace(&*secret, HIDDEN));
             }
         }
         text

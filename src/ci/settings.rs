@@ -5,7 +5,7 @@
 
 use serde::Deserialize;
 
-use super::values::{Lines, Paths, Secret, Switch, Text, Values};
+use super::values::{Lines, Paths, Secret, Switch, Text, Value as _, Values};
 use crate::options::Unusable;
 
 /// Defines [`Settings`]: a name, a kind, and the option of `hugesync sync` that it is, where it is just that.

@@ -135,7 +135,10 @@ impl Watch {
 impl Seen {
     fn add_changed(&mut self, report: &FileReport) {
         self.changed += 1;
-        let place = self.largest.partition_point(|changed| changed.bytes_total >= report.bytes_total);
+        // What was only set anew moved no byte: it comes after all that did.
+        let rank = |action: Action, bytes: u64| (action != Action::Updated, bytes);
+        let new = rank(report.action, report.bytes_total);
+        let place = self.largest.partition_point(|changed| rank(changed.action, changed.bytes_total) >= new);
         if place >= MAX_CHANGED {
             return;
         }

@@ -59,7 +59,7 @@ pub(super) fn no_files(settings: &Settings) -> Result<NoFiles, Unusable> {
 /// Everything that the job syncs, in order. Looks at the sources to tell names from patterns; `path` says where a source
 /// of that name is.
 pub(super) fn plan(settings: &Settings, path: &dyn Fn(&str) -> String) -> Result<Vec<Work>, Unusable> {
-    let sources: Vec<String> = settings.source.0.iter().map(|source| path(source)).collect();
+    let sources: Vec<String> = settings.source.0.iter().flat_map(|line| separated(line)).map(path).collect();
     if sources.is_empty() {
         return Err(unusable("source is not set", "name a file or folder, for example source: dist/"));
     }
@@ -78,6 +78,14 @@ pub(super) fn plan(settings: &Settings, path: &dyn Fn(&str) -> String) -> Result
         overlapping(&works)?;
     }
     Ok(works)
+}
+
+/// The sources on a line: Drone and Woodpecker put commas between the items of a list. A name may have some too.
+fn separated(line: &str) -> Vec<&str> {
+    if Path::new(line).symlink_metadata().is_ok() {
+        return vec![line];
+    }
+    line.split(',').map(str::trim).filter(|source| !source.is_empty()).collect()
 }
 
 /// Fails if one sync would delete what another one has uploaded.

@@ -8,8 +8,8 @@ use std::io::{Read as _, Seek as _};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus};
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime};
 
 use aws_sdk_s3::config::{BehaviorVersion, Credentials, Region};
@@ -39,7 +39,7 @@ pub(crate) struct Target {
     pub(crate) bucket: String,
     /// The verification that every write has to end with; `None` accepts any but none.
     pub(crate) verification: Option<&'static str>,
-    double: Option<StrictS3>,
+    double: Option<Arc<StrictS3>>,
     /// Whether the program is told that the double is AWS.
     as_aws: bool,
     files: TempDir,
@@ -60,7 +60,7 @@ impl Target {
             secret_key: double.secret_key().to_owned(),
             bucket: "bucket".to_owned(),
             verification: Some("crc64nvme"),
-            double: Some(double),
+            double: Some(Arc::new(double)),
             as_aws: false,
             files: tempfile::tempdir().expect("a folder"),
         }
@@ -80,7 +80,12 @@ impl Target {
 
     /// The double's inside.
     pub(crate) fn double(&self) -> &StrictS3 {
-        self.double.as_ref().expect("the target is a double")
+        self.double.as_deref().expect("the target is a double")
+    }
+
+    /// The double, for a server that works on it beside the test.
+    pub(crate) fn shared_double(&self) -> Arc<StrictS3> {
+        Arc::clone(self.double.as_ref().expect("the target is a double"))
     }
 
     /// A path in the folder for local files.

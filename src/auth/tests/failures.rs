@@ -45,7 +45,6 @@ fn fixed(request: &mut RoleRequest) {
 }
 
 #[tokio::test]
-#[allow(clippy::too_many_lines)]
 async fn are_the_reference() {
     let mut found = String::new();
     let mut add = |name: &str, text: String| found += &format!("## {name}\n{text}\n");
@@ -170,6 +169,8 @@ async fn are_the_reference() {
     };
     add("keys of another role: longer than an hour", with(&claims(0), chained, longer).await);
     add("no keys", text(&AuthError::NoKeys("the SDK's text".to_owned()), &none));
+    add("no credentials at all", text(&AuthError::NoCredentials, &none));
+    add("credentials that cannot be loaded", text(&AuthError::NotLoaded("the SDK's text".to_owned()), &none));
     add("too slow", text(&AuthError::TooSlow(50), &none));
 
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/auth/failures.txt");

@@ -12,7 +12,7 @@ pub(super) fn code(text: &str) -> String {
 }
 
 /// A text that is no markup.
-pub(super) fn plain(text: &str) -> String {
+pub(in crate::ci) fn plain(text: &str) -> String {
     let mut told = String::with_capacity(text.len());
     for c in human::name(text).chars() {
         match c {

@@ -5,4 +5,5 @@
 mod markdown;
 mod page;
 
+pub(super) use markdown::plain;
 pub(super) use page::{page, told};

@@ -96,7 +96,7 @@ fn saving(outcome: &Outcome, totals: &Totals) -> String {
             let _ = write!(text, " &nbsp;·&nbsp; about <b>{}</b> saved", human::duration(seconds));
         }
         let requests = count(totals.requests, "request");
-        let _ = write!(text, " &nbsp;·&nbsp; {requests} for {}", dollars(totals.cost_usd()));
+        let _ = write!(text, " &nbsp;·&nbsp; {requests}, {}", dollars(totals.cost_usd()));
     }
     text + "\n\n"
 }
@@ -200,7 +200,7 @@ fn folded(title: &str, len: usize) -> (String, String) {
 fn changed(page: &mut Page, dry_run: bool, run: &Run, of: &str) {
     let Seen { largest, changed, .. } = &run.seen;
     let verb = if dry_run { "would change" } else { "changed" };
-    let of_these = if *changed > largest.len() as u64 { ", the largest" } else { "" };
+    let of_these = if *changed > largest.len() as u64 { "; the largest:" } else { "" };
     let head = format!(
         "**{} {verb}{of_these}**{of}\n\n| File | Size | Uploaded | Reused | |\n|---|--:|--:|--:|---|\n",
         human::files(*changed)

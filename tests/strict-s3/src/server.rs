@@ -12,7 +12,7 @@ use s3s::service::S3ServiceBuilder;
 use s3s::validation::{AwsNameValidation, NameValidation};
 use tokio::sync::oneshot;
 
-use crate::access::{Gate, Keys};
+use crate::access::{Gate, Keys, Secrets, Temporary};
 use crate::content::Spool;
 use crate::digest::{Checksum, encode};
 use crate::fault::{Fault, FaultPlan};
@@ -101,7 +101,7 @@ impl Builder {
         self
     }
 
-    /// The one pair of credentials it accepts; `test` and `testtest` unless said otherwise.
+    /// The lasting pair of credentials that it accepts; `test` and `testtest` unless said otherwise.
     pub fn credentials(mut self, access_key: impl Into<String>, secret_key: impl Into<String>) -> Self {
         self.access_key = access_key.into();
         self.secret_key = secret_key.into();
@@ -131,8 +131,9 @@ impl Builder {
         let log = Arc::new(Log::new(self.keep_requests, self.log.map(std::fs::File::create).transpose()?));
         let faults = Arc::new(FaultPlan::default());
         let mut service = S3ServiceBuilder::new(Service(Arc::clone(&double)));
-        service.set_auth(Keys { access_key: self.access_key.clone(), secret_key: self.secret_key.clone() });
-        service.set_access(Gate(Arc::clone(&faults)));
+        let keys = Arc::new(Keys::new(self.access_key, self.secret_key));
+        service.set_auth(Secrets(Arc::clone(&keys)));
+        service.set_access(Gate { faults: Arc::clone(&faults), keys: Arc::clone(&keys) });
         let front = Front { service: service.build(), log: Arc::clone(&log), list_delay: self.list_delay };
         let front = Arc::new(front);
 
@@ -155,8 +156,7 @@ impl Builder {
             log,
             faults,
             address,
-            access_key: self.access_key,
-            secret_key: self.secret_key,
+            keys,
             running: Mutex::new(Some((stop, thread))),
             _temporary: temporary,
         })
@@ -182,8 +182,7 @@ pub struct StrictS3 {
     log: Arc<Log>,
     faults: Arc<FaultPlan>,
     address: SocketAddr,
-    access_key: String,
-    secret_key: String,
+    keys: Arc<Keys>,
     running: Mutex<Option<(oneshot::Sender<()>, JoinHandle<()>)>>,
     _temporary: Option<tempfile::TempDir>,
 }
@@ -253,14 +252,27 @@ impl StrictS3 {
         format!("http://{}", self.address)
     }
 
-    /// The access key it accepts.
+    /// The lasting access key that it accepts.
     pub fn access_key(&self) -> &str {
-        &self.access_key
+        &self.keys.access_key
     }
 
     /// The secret that belongs to it.
     pub fn secret_key(&self) -> &str {
-        &self.secret_key
+        &self.keys.secret_key
+    }
+
+    /// Accepts temporary credentials besides the lasting pair, from now until they expire, as if an STS had given them.
+    /// Requests that are signed with them have to bring the token.
+    pub fn admit(
+        &self,
+        access_key: impl Into<String>,
+        secret_key: impl Into<String>,
+        session_token: impl Into<String>,
+        expires: SystemTime,
+    ) {
+        let (secret_key, session_token) = (secret_key.into(), session_token.into());
+        self.keys.temporary().insert(access_key.into(), Temporary { secret_key, session_token, expires });
     }
 
     /// Every request so far, in order of arrival; none if they are not kept.

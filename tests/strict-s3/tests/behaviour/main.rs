@@ -5,6 +5,7 @@
 
 mod checksums;
 mod conditions;
+mod credentials;
 mod faults;
 mod imitations;
 mod listing;

@@ -172,7 +172,7 @@ async fn signatures() {
 }
 
 /// One GET without any client library.
-async fn raw_get(s: &super::Setup, url: &str) -> String {
+pub(super) async fn raw_get(s: &super::Setup, url: &str) -> String {
     use std::io::{Read as _, Write as _};
     let (address, path) = url.trim_start_matches("http://").split_once('/').unwrap();
     let request = format!("GET /{path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n");

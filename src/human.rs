@@ -68,8 +68,10 @@ pub(crate) fn size(bytes: u64) -> String {
 
 /// A time as people say it.
 pub(crate) fn duration(seconds: f64) -> String {
-    if seconds < 60.0 {
+    if seconds < 9.95 {
         format!("{seconds:.1} s")
+    } else if seconds < 59.5 {
+        format!("{seconds:.0} s")
     } else {
         indicatif::HumanDuration(Duration::from_secs_f64(seconds)).to_string()
     }

@@ -1,5 +1,6 @@
 //! Which credentials a job uses: a role by its identity token, a role by keys, keys, or what the SDK finds.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use aws_credential_types::provider::SharedCredentialsProvider;
@@ -46,9 +47,20 @@ pub(super) fn hide(environment: &Environment, settings: Option<&Settings>, log: 
         &settings.aws_session_token,
     ];
     own.into_iter().filter_map(|secret| secret.0.as_deref()).for_each(|secret| log.hide(secret));
+    hide_misplaced(settings, log);
     if let Some(name) = settings.oidc_token_variable.0.as_deref() {
         // Who writes a dollar sign before it has given the token itself.
         log.hide(if is_name(name) { environment.get(name).unwrap_or_default() } else { name });
+    }
+}
+
+/// Hides what people write where no secret belongs: a password in a URL, a key instead of the name of its file.
+fn hide_misplaced(settings: &Settings, log: &Log) {
+    let url = settings.endpoint_url.0.as_deref().and_then(|url| url.split_once("://"));
+    let password = url.and_then(|(_, rest)| rest.split('/').next()?.rsplit_once('@'));
+    password.into_iter().for_each(|(password, _)| log.hide(password));
+    if let Some(key) = settings.sse_customer_key_file.0.as_deref().filter(|path| !Path::new(path).exists()) {
+        log.hide(key);
     }
 }
 
@@ -193,6 +205,16 @@ impl From<Unusable> for Problem {
 
 impl From<AuthError> for Problem {
     fn from(error: AuthError) -> Self {
+        if matches!(
+            error,
+            AuthError::NoRoleArn(_)
+                | AuthError::BadDuration(_)
+                | AuthError::BadPolicy(_)
+                | AuthError::LongPolicy(_)
+                | AuthError::NoAccountId(_)
+        ) {
+            return Self::Settings(Unusable { message: error.to_string(), hint: error.hint() });
+        }
         Self::Auth(Box::new(error))
     }
 }

@@ -17,7 +17,8 @@ const PREFIXES: [&str; 3] = ["INPUT_", "PLUGIN_", "HUGESYNC_"];
 /// What the runner itself sets beside the inputs: words that `with:` has for the container.
 const RESERVED: [&str; 2] = ["args", "entrypoint"];
 /// Names of other S3 plugins for Drone and Woodpecker, and the settings that they are.
-const OTHER_NAMES: [(&str, &str); 12] = [
+const OTHER_NAMES: [(&str, &str); 13] = [
+    ("access", "acl"),
     ("region", "aws_region"),
     ("endpoint", "endpoint_url"),
     ("access_key", "aws_access_key_id"),
@@ -142,7 +143,7 @@ fn setting_of(
     if value.is_empty() || RESERVED.contains(&spelled) || variable == GIVEN_FD {
         return None;
     }
-    let others = OTHER_NAMES.iter().map(|(other, _)| *other);
+    let others = OTHER_NAMES.iter().map(|(other, _)| *other).filter(|_| prefix == "PLUGIN_");
     let alike = settings::NAMES.iter().copied().chain(others).map(|name| (strsim::jaro_winkler(name, spelled), name));
     let nearest = alike.max_by(|a, b| a.0.total_cmp(&b.0)).filter(|(alike, _)| *alike >= ALIKE);
     match nearest {

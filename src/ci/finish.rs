@@ -3,16 +3,15 @@
 //! It comes on success and on failure, on a dry run and after a cancel.
 
 use std::fs::{self, File};
-use std::io::{self, Write as _};
-use std::os::unix::fs::MetadataExt as _;
-use std::path::Path;
+use std::io::{self, BufWriter, Write as _};
+use std::path::{Path, PathBuf};
 
+use super::files;
 use super::log::Log;
 use super::outcome::Outcome;
-use super::platform::{Level, Written, dotenv};
+use super::platform::{Level, Output, dotenv};
 use super::settings::Settings;
 use super::summary::{page, plain, told};
-use crate::exit;
 use crate::human;
 use crate::sync::ErrorReport;
 
@@ -21,95 +20,121 @@ const MAX_SUMMARY: usize = 900 << 10;
 /// How many of many lines an annotation shows.
 const MAX_LINES: usize = 10;
 
+/// The files that the job names, open before anything is said of how it went: that one cannot be written belongs to that.
+#[derive(Default)]
+struct Own {
+    report: Option<File>,
+    outputs: Option<File>,
+    summary: Option<File>,
+}
+
 /// Says how the job went, in all ways that there are. Returns its exit code.
 pub(super) fn finish(log: &Log, settings: &Settings, mut outcome: Outcome) -> u8 {
-    if let Some(path) = &settings.report_path.0 {
-        match report(log, path, &outcome) {
-            Ok(()) => outcome.report_path = Some(path.clone()),
-            Err(error) => outcome.not_written(format!("cannot write the report {path}: {error}")),
-        }
+    let mut own = open(log, settings, &mut outcome);
+    let outputs = hidden(log, outcome.outputs());
+    let by_platform = log.platform().outputs(&outputs);
+    if let Some(written) = by_platform.as_ref().filter(|written| written.append) {
+        let done = append(&written.path, &written.text);
+        outcome.unless_written(done, "outputs", &written.path);
     }
-    let mut failed = Vec::new();
-    if let Err(error) = outputs(log, settings, &outcome) {
-        failed.push(error);
+    if let Some(mut file) = own.outputs.take() {
+        // GitLab's own form, or that of all others.
+        let text = by_platform.filter(|written| !written.append).map_or_else(|| dotenv(&outputs), |own| own.text);
+        let path = settings.output_path.0.as_deref().unwrap_or_default();
+        outcome.unless_written(file.write_all(text.as_bytes()), "outputs", Path::new(path));
     }
-    if !settings.summary.is_off()
-        && let Err(error) = summary(log, settings, &outcome)
-    {
-        failed.push(error);
+    summaries(log, settings, own.summary.take(), &mut outcome);
+    if let Some(file) = own.report.take() {
+        let path = settings.report_path.0.as_deref().unwrap_or_default();
+        let done = report(log, file, &outcome);
+        outcome.unless_written(done, "report", Path::new(path));
     }
     problems(log, &outcome);
-    failed.iter().for_each(|text| log.annotate(Level::Error, "hugesync", text));
     log.line(&told(&outcome, &outcome.totals()));
-    match outcome.code() {
-        // What was synced is there, but a later step will miss what it was to be told.
-        0 if !failed.is_empty() => exit::FAILED,
-        code => code,
+    outcome.code()
+}
+
+/// Opens what the job names, and GitLab's report of outputs, which is one of ours too.
+fn open(log: &Log, settings: &Settings, outcome: &mut Outcome) -> Own {
+    let mut open = |path: Option<&Path>, what: &str| {
+        let path = path?;
+        files::create(path).inspect_err(|error| outcome.not_written(what, path, error)).ok()
+    };
+    let usual = log.platform().outputs(&[]).filter(|written| !written.append).map(|written| written.path);
+    let outputs = settings.output_path.0.as_ref().map(PathBuf::from).or(usual);
+    let own = Own {
+        report: open(settings.report_path.0.as_ref().map(Path::new), "report"),
+        outputs: open(outputs.as_deref(), "outputs"),
+        summary: open(settings.summary_path.0.as_ref().map(Path::new), "summary"),
+    };
+    if own.report.is_some() {
+        outcome.report_path.clone_from(&settings.report_path.0);
     }
+    own
 }
 
-fn report(log: &Log, path: &str, outcome: &Outcome) -> io::Result<()> {
-    let text = serde_json::to_string_pretty(&outcome.json(true)).map_err(io::Error::other)?;
-    write(&Written { path: path.into(), text: log.without_secrets(&text).into_owned(), append: false })
+fn hidden(log: &Log, outputs: Vec<Output>) -> Vec<Output> {
+    outputs.into_iter().map(|(name, value)| (name, log.without_secrets(&value).into_owned())).collect()
 }
 
-fn outputs(log: &Log, settings: &Settings, outcome: &Outcome) -> Result<(), String> {
-    let outputs: Vec<_> =
-        outcome.outputs().into_iter().map(|(name, value)| (name, log.without_secrets(&value).into_owned())).collect();
-    let own = settings.output_path.0.as_ref();
-    let to_file = own.map(|path| Written { path: path.into(), text: dotenv(&outputs), append: false });
-    // A file of the system's own form stands where the job says.
-    let by_platform = log.platform().outputs(&outputs).map(|written| match own {
-        Some(path) if !written.append => Written { path: path.into(), ..written },
-        _ => written,
-    });
-    let replaced = by_platform.as_ref().is_some_and(|written| !written.append);
-    for written in to_file.into_iter().filter(|_| !replaced).chain(by_platform) {
-        write(&written).map_err(|error| format!("cannot write the outputs {}: {error}", written.path.display()))?;
-    }
-    Ok(())
+/// Adds to a file that the CI system has made.
+fn append(path: &Path, text: &str) -> io::Result<()> {
+    File::options().create(true).append(true).open(path)?.write_all(text.as_bytes())
 }
 
-fn summary(log: &Log, settings: &Settings, outcome: &Outcome) -> Result<(), String> {
-    let own = settings.summary_path.0.as_ref().map(|path| (path.into(), false));
-    for (path, append) in own.into_iter().chain(log.platform().summary().map(|path| (path, true))) {
-        let there = if append { fs::metadata(&path).map_or(0, |metadata| metadata.len()) } else { 0 };
-        let room = MAX_SUMMARY.saturating_sub(usize::try_from(there).unwrap_or(MAX_SUMMARY));
+fn summaries(log: &Log, settings: &Settings, own: Option<File>, outcome: &mut Outcome) {
+    let text = |outcome: &Outcome, room| {
         let text = page(outcome, &settings.shown(), room);
         // Names in it are written in numbers.
         let text = log.without_secrets_as(&text, |secret| plain(secret).into()).into_owned();
-        let text = log.without_secrets(&text).into_owned();
-        let written = Written { path, text, append };
-        write(&written).map_err(|error| format!("cannot write the summary {}: {error}", written.path.display()))?;
+        log.without_secrets(&text).into_owned()
+    };
+    if let Some(mut file) = own {
+        let done = file.write_all(text(outcome, MAX_SUMMARY).as_bytes());
+        let path = settings.summary_path.0.as_deref().unwrap_or_default();
+        outcome.unless_written(done, "summary", Path::new(path));
     }
-    Ok(())
+    if let Some(path) = log.platform().summary().filter(|_| !settings.summary.is_off()) {
+        let there = fs::metadata(&path).map_or(0, |metadata| metadata.len());
+        let room = MAX_SUMMARY.saturating_sub(usize::try_from(there).unwrap_or(MAX_SUMMARY));
+        let done = append(&path, &text(outcome, room));
+        outcome.unless_written(done, "summary", &path);
+    }
 }
 
-/// Writes a file, and the folders that it lies in.
-fn write(written: &Written) -> io::Result<()> {
-    let Written { path, text, append } = written;
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let missing: Vec<&Path> = folder.ancestors().take_while(|folder| folder.symlink_metadata().is_err()).collect();
-    for folder in missing.into_iter().rev().filter(|folder| !folder.as_os_str().is_empty()) {
-        fs::create_dir(folder)?;
-        give_away(folder);
-    }
-    let is_new = path.symlink_metadata().is_err();
-    let mut file = if *append { File::options().create(true).append(true).open(path)? } else { File::create(path)? };
-    file.write_all(text.as_bytes())?;
-    if is_new {
-        give_away(path);
-    }
-    Ok(())
+/// Writes everything that is known of every file. It comes last: of a large tree it takes a while.
+fn report(log: &Log, file: File, outcome: &Outcome) -> io::Result<()> {
+    let mut lines = WithoutSecrets { log, out: BufWriter::new(file), line: Vec::new() };
+    serde_json::to_writer_pretty(&mut lines, &outcome.report())?;
+    lines.flush()
 }
 
-/// Gives what is new to whoever owns the folder that it is in: what a container's root leaves in a workspace would be in
-/// the way of the next job on a machine that is used again.
-fn give_away(path: &Path) {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    if let Ok(owner) = folder.metadata() {
-        // Only root can give a file away, and only root has to.
-        let _ = std::os::unix::fs::lchown(path, Some(owner.uid()), Some(owner.gid()));
+/// Writes line by line, without secrets.
+struct WithoutSecrets<'a> {
+    log: &'a Log,
+    out: BufWriter<File>,
+    line: Vec<u8>,
+}
+
+impl WithoutSecrets<'_> {
+    fn pass_on(&mut self) -> io::Result<()> {
+        let line = std::mem::take(&mut self.line);
+        self.out.write_all(self.log.without_secrets(&String::from_utf8_lossy(&line)).as_bytes())
+    }
+}
+
+impl io::Write for WithoutSecrets<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.line.extend_from_slice(bytes);
+        if bytes.contains(&b'\n') {
+            self.pass_on()?;
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.pass_on()?;
+        self.out.flush()
     }
 }
 
@@ -123,13 +148,14 @@ fn problems(log: &Log, outcome: &Outcome) {
             log.annotate(Level::Warning, &title, &some(lines, warnings.count));
         }
         let failures = &run.seen.failures;
-        if failures.count > 0 {
+        if failures.count > 0 && outcome.interrupted {
+            log.line(&format!("{} not finished; the next run goes on with them", human::files(failures.count)));
+        } else if failures.count > 0 {
             let lines = failures.shown.iter().map(|(path, text)| format!("{path}: {text}"));
             let title = format!("hugesync: {} failed", human::files(failures.count));
             log.annotate(Level::Error, &title, &some(lines, failures.count));
         }
-        let files = run.summary.iter().flat_map(|summary| &summary.files);
-        let mut hints: Vec<&str> = files.filter_map(|file| file.error.as_ref()?.hint.as_deref()).collect();
+        let mut hints: Vec<&str> = run.files.iter().filter_map(|file| file.error.as_ref()?.hint.as_deref()).collect();
         hints.sort_unstable();
         hints.dedup();
         hints.into_iter().take(MAX_LINES).for_each(|hint| log.line(&format!("hint: {hint}")));

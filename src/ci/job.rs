@@ -4,6 +4,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use tokio::runtime::Builder;
 use tokio_util::sync::CancellationToken;
 
 use super::credentials::{self, Access, Problem};
@@ -36,6 +37,11 @@ struct Job {
 /// Runs `hugesync ci`.
 pub fn main() -> ExitCode {
     let began = Instant::now();
+    // First of all: the first process of a container misses signals that come before anybody listens.
+    let started = Builder::new_multi_thread().enable_all().build().and_then(|runtime| {
+        let signals = runtime.block_on(async { StopSignals::listen() })?;
+        Ok((runtime, signals))
+    });
     let environment = Environment::of_process();
     let log = Log::new(platform::detect(&environment));
     credentials::hide(&environment, None, &log);
@@ -49,9 +55,9 @@ pub fn main() -> ExitCode {
         let text = format!("hugesync {}, {}", env!("CARGO_PKG_VERSION"), log.platform().name());
         log.line(&text);
         outcome.warnings.iter().for_each(|text| log.annotate(Level::Warning, "hugesync", text));
-        outcome = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
-            Ok(runtime) => {
-                let outcome = runtime.block_on(run(&settings, &environment, &log, outcome));
+        outcome = match started {
+            Ok((runtime, signals)) => {
+                let outcome = runtime.block_on(run(&settings, &environment, &log, signals, outcome));
                 // A scan or a read that is still under way on its own thread is not waited for.
                 runtime.shutdown_background();
                 outcome
@@ -80,9 +86,15 @@ fn failed(problem: Problem) -> Outcome {
 }
 
 /// Everything that needs a runtime, from signals to the last sync.
-async fn run(settings: &Settings, environment: &Environment, log: &Arc<Log>, mut outcome: Outcome) -> Outcome {
+async fn run(
+    settings: &Settings,
+    environment: &Environment,
+    log: &Arc<Log>,
+    signals: StopSignals,
+    mut outcome: Outcome,
+) -> Outcome {
     let cancel = CancellationToken::new();
-    tokio::spawn(stop_on_signal(cancel.clone(), Arc::clone(log)));
+    tokio::spawn(stop_on_signal(signals, cancel.clone(), Arc::clone(log)));
     let prepared = async {
         let job = job(settings, log)?;
         let access = credentials::plan(settings, environment, log)?.access(log).await?;
@@ -132,8 +144,7 @@ fn job(settings: &Settings, log: &Arc<Log>) -> Result<Job, Unusable> {
 }
 
 /// The first signal stops the job in order, the second one at once.
-async fn stop_on_signal(cancel: CancellationToken, log: Arc<Log>) {
-    let Ok(mut signals) = StopSignals::listen() else { return };
+async fn stop_on_signal(mut signals: StopSignals, cancel: CancellationToken, log: Arc<Log>) {
     signals.next().await;
     log.line("cancelled: stopping in order");
     cancel.cancel();
@@ -160,7 +171,8 @@ async fn sync(
         cancel.cancelled().await;
         tokio::time::sleep(GRACE).await;
     };
-    let asks_for_what_is_gone = request.options.missing == Missing::Delete;
+    let is_a_share = request.options.shard.is_some();
+    let asks_for_what_is_gone = request.options.missing == Missing::Delete && !work.source.ends_with('/');
     let result = if work.has_no_source() && !asks_for_what_is_gone {
         None
     } else {
@@ -175,6 +187,7 @@ async fn sync(
         work,
         seen: watch.seen(),
         summary: None,
+        files: Vec::new(),
         error: None,
         no_files: false,
     };
@@ -182,7 +195,13 @@ async fn sync(
         None => run.no_files = true,
         Some(Ok(mut summary)) => {
             in_terms_of_settings(&mut summary);
-            run.no_files = summary.files_total == 0 && summary.error.is_none() && !summary.interrupted;
+            // A share of a tree may well be empty.
+            run.no_files = summary.files_total == 0 && summary.error.is_none() && !summary.interrupted && !is_a_share;
+            if run.no_files && no_files == NoFiles::Error {
+                // The error that there is no file says all.
+                summary.delete_refused = None;
+            }
+            run.files = std::mem::take(&mut summary.files);
             run.destination.clone_from(&summary.destination);
             run.summary = Some(summary);
         }
@@ -196,9 +215,8 @@ async fn sync(
     if let Some(failure) = access.failure().filter(|_| failed) {
         // Why there were no credentials is better known than what the store's client made of it.
         run.error = Some(failure);
-        if let Some(summary) = &mut run.summary {
-            errors_of(summary).for_each(|error| error.hint = None);
-        }
+        run.files.iter_mut().filter_map(|file| file.error.as_mut()).for_each(|error| error.hint = None);
+        run.summary.iter_mut().flat_map(errors_of).for_each(|error| error.hint = None);
     }
     if run.no_files {
         nothing_found(&mut run, no_files, log, warnings);
@@ -216,9 +234,7 @@ fn nothing_found(run: &mut Run, no_files: NoFiles, log: &Log, warnings: &mut Vec
             warnings.push(message);
         }
         NoFiles::Error => {
-            let hint = "check source, include and exclude (paths begin at the workspace); if this may happen, \
-                        set if-no-files-found to warn or ignore";
-            run.error = Some(ErrorReport { message, hint: Some(hint.to_owned()) });
+            run.error = Some(ErrorReport { message, hint: Some(run.work.advice().to_owned()) });
         }
     }
 }

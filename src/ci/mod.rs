@@ -8,6 +8,7 @@
 
 mod credentials;
 mod environment;
+mod files;
 mod finish;
 mod job;
 mod log;

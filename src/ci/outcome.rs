@@ -1,5 +1,8 @@
 //! What became of a job: its syncs added up, its result, and the outputs that say so.
 
+use std::io;
+use std::path::Path;
+
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -90,8 +93,10 @@ pub(super) struct Run {
     pub(super) destination: String,
     /// What was seen of it.
     pub(super) seen: Seen,
-    /// What came out, if it came to its end.
+    /// What came out, if it came to its end, without its files.
     pub(super) summary: Option<Summary>,
+    /// The files of which there is a report: those that failed, or all.
+    pub(super) files: Vec<FileReport>,
     /// Why it could not begin, or was given up.
     pub(super) error: Option<ErrorReport>,
     /// Whether its source has no file.
@@ -190,7 +195,7 @@ impl Run {
         let Some(summary) = &self.summary else { return totals };
         // What belongs to no file: the index and requests. Refused deletions are none.
         totals.bytes_moved = summary.bytes_moved();
-        totals.files_deleted = summary.files_deleted;
+        totals.files_deleted = if summary.delete_refused.is_some() { 0 } else { summary.files_deleted };
         for (name, count) in &summary.requests {
             totals.requests += count;
             match name.as_str() {
@@ -207,10 +212,27 @@ impl Run {
         self.destination.strip_prefix("s3://").and_then(|rest| rest.split_once('/')).map_or("", |(_, key)| key)
     }
 
+    /// Its numbers as JSON.
+    fn json(&self) -> Value {
+        let mut value = self.summary.as_ref().map_or_else(|| json!({}), |summary| json!(summary));
+        if let Some(fields) = value.as_object_mut() {
+            fields.remove("files");
+            fields.insert("source".to_owned(), json!(self.work.named));
+            fields.insert("destination".to_owned(), json!(self.destination));
+            if let Some(error) = &self.error {
+                fields.insert("error".to_owned(), json!(error));
+            }
+        }
+        value
+    }
+
     fn code(&self) -> u8 {
         match (&self.summary, &self.error) {
-            (_, Some(_)) => exit::FAILED,
-            (Some(summary), None) => exit::code_of(summary),
+            (Some(summary), error) => match exit::code_of(summary) {
+                0 if error.is_some() => exit::FAILED,
+                code => code,
+            },
+            (None, Some(_)) => exit::FAILED,
             (None, None) => 0,
         }
     }
@@ -243,11 +265,19 @@ impl Outcome {
         }
     }
 
-    /// Takes note of what could not be written once the syncs were done.
-    pub(super) fn not_written(&mut self, message: String) {
+    /// Takes note of a file that cannot be written: what was synced is there, but a later step will miss it.
+    pub(super) fn not_written(&mut self, what: &str, path: &Path, error: &io::Error) {
         if self.error.is_none() {
             self.error_code = if self.code() == 0 { exit::SOME_FAILED } else { self.code() };
+            let message = format!("cannot write the {what} {}: {error}", path.display());
             self.error = Some(ErrorReport { message, hint: None });
+        }
+    }
+
+    /// The same for what was tried.
+    pub(super) fn unless_written(&mut self, done: io::Result<()>, what: &str, path: &Path) {
+        if let Err(error) = done {
+            self.not_written(what, path, &error);
         }
     }
 
@@ -271,22 +301,33 @@ impl Outcome {
         totals.bytes_saved() as f64 / own.max(ASSUMED_RATE)
     }
 
-    /// Everything as JSON; with `files`, the reports of single files too.
-    pub(super) fn json(&self, files: bool) -> Value {
+    /// Everything but the files as JSON.
+    fn json(&self) -> Value {
+        let mut job = self.job_json();
+        job["runs"] = self.runs.iter().map(Run::json).collect();
+        job
+    }
+
+    /// Everything, with what is known of every file.
+    pub(super) fn report(&self) -> impl Serialize {
+        #[derive(Serialize)]
+        struct Report<'a> {
+            #[serde(flatten)]
+            job: Value,
+            runs: Vec<RunReport<'a>>,
+        }
+        #[derive(Serialize)]
+        struct RunReport<'a> {
+            #[serde(flatten)]
+            numbers: Value,
+            files: &'a [FileReport],
+        }
+        let runs = self.runs.iter().map(|run| RunReport { numbers: run.json(), files: &run.files });
+        Report { job: self.job_json(), runs: runs.collect() }
+    }
+
+    fn job_json(&self) -> Value {
         let totals = self.totals();
-        let runs = self.runs.iter().map(|run| {
-            let mut value = json!({ "source": run.work.named, "destination": run.destination });
-            if let Some(summary) = &run.summary {
-                let summary = serde_json::to_value(summary).unwrap_or_default();
-                if let (Some(all), Value::Object(fields)) = (value.as_object_mut(), summary) {
-                    all.extend(fields.into_iter().filter(|(name, _)| files || name != "files"));
-                }
-            }
-            if let Some(error) = &run.error {
-                value["error"] = json!(error);
-            }
-            value
-        });
         json!({
             "version": VERSION,
             "result": self.verdict(),
@@ -305,8 +346,9 @@ impl Outcome {
             "requests": totals.requests,
             "estimated_cost_usd": totals.cost_usd(),
             "estimated_time_saved_seconds": self.seconds_saved(),
+            "destinations": self.runs.iter().map(|run| &run.destination).collect::<Vec<_>>(),
+            "report_path": self.report_path,
             "error": self.error,
-            "runs": runs.collect::<Vec<_>>(),
         })
     }
 
@@ -334,7 +376,7 @@ impl Outcome {
             lines(|run| &run.destination),
             lines(Run::key),
             self.report_path.clone().unwrap_or_default(),
-            self.json(false).to_string(),
+            self.json().to_string(),
         ];
         OUTPUTS.into_iter().zip(values).collect()
     }

@@ -148,6 +148,7 @@ fn job(name: &str) -> (Outcome, String) {
         destination: format!("s3://bucket/{name}"),
         seen: watch.seen(),
         summary: None,
+        files: Vec::new(),
         error: Some(ErrorReport { message: name.to_owned(), hint: Some(format!("{name}\n{name}")) }),
         no_files: false,
     };
@@ -299,6 +300,7 @@ fn a_summary_never_grows_too_long() {
             destination: name.clone(),
             seen,
             summary: None,
+            files: Vec::new(),
             error: None,
             no_files: false,
         }

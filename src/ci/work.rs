@@ -59,9 +59,14 @@ pub(super) fn no_files(settings: &Settings) -> Result<NoFiles, Unusable> {
 /// Everything that the job syncs, in order. Looks at the sources to tell names from patterns; `path` says where a source
 /// of that name is.
 pub(super) fn plan(settings: &Settings, path: &dyn Fn(&str) -> String) -> Result<Vec<Work>, Unusable> {
-    let sources: Vec<String> = settings.source.0.iter().flat_map(|line| separated(line)).map(path).collect();
+    let sources: Vec<String> = settings.source.0.iter().map(|source| path(source)).collect();
+    let sources = separated(sources);
     if sources.is_empty() {
         return Err(unusable("source is not set", "name a file or folder, for example source: dist/"));
+    }
+    if let Some(source) = sources.iter().find(|source| source.starts_with('!')) {
+        let hint = "what is to be left out belongs into exclude";
+        return Err(unusable(format!("source {source} begins with an exclamation mark"), hint));
     }
     let destinations = destinations(settings)?;
     let pairs: Vec<(&String, &String)> = match (sources.len(), destinations.len()) {
@@ -80,12 +85,14 @@ pub(super) fn plan(settings: &Settings, path: &dyn Fn(&str) -> String) -> Result
     Ok(works)
 }
 
-/// The sources on a line: Drone and Woodpecker put commas between the items of a list. A name may have some too.
-fn separated(line: &str) -> Vec<&str> {
-    if Path::new(line).symlink_metadata().is_ok() {
-        return vec![line];
+/// The items of a list on one line: Drone and Woodpecker put commas between them. A name may have commas too.
+fn separated(lines: Vec<String>) -> Vec<String> {
+    match lines.as_slice() {
+        [line] if line.contains(',') && !line.contains('{') && Path::new(line).symlink_metadata().is_err() => {
+            line.split(',').map(str::trim).filter(|item| !item.is_empty()).map(str::to_owned).collect()
+        }
+        _ => lines,
     }
-    line.split(',').map(str::trim).filter(|source| !source.is_empty()).collect()
 }
 
 /// Fails if one sync would delete what another one has uploaded.
@@ -97,7 +104,7 @@ fn overlapping(works: &[Work]) -> Result<(), Unusable> {
                 let hint =
                     "nothing was done; give each its own prefix, or sync them in steps of their own without delete";
                 let message = format!(
-                    "with delete, {} and {} would delete each other's objects below {}",
+                    "with delete, {} and {} could delete each other's objects below {}",
                     one.named,
                     other.named,
                     if a.len() < b.len() { b } else { a }
@@ -110,9 +117,9 @@ fn overlapping(works: &[Work]) -> Result<(), Unusable> {
 }
 
 fn destinations(settings: &Settings) -> Result<Vec<String>, Unusable> {
-    let (given, bucket) = (&settings.destination.0, settings.bucket.0.as_deref());
+    let (given, bucket) = (separated(settings.destination.0.clone()), settings.bucket.0.as_deref());
     if !given.is_empty() {
-        return Ok(given.clone());
+        return Ok(given);
     }
     let Some(bucket) = bucket else {
         let hint = "name a bucket and a prefix, for example destination: s3://bucket/prefix/";
@@ -190,16 +197,16 @@ fn only() -> [(bool, String); 2] {
     [(true, "*/".to_owned()), (false, "*".to_owned())]
 }
 
-/// `include` before `exclude`. `include` alone, or with an `exclude` of everything, is all that is taken: folders on the
-/// way to it need not be named.
+/// With `include` only what it matches is taken, and of that not what `exclude` matches. That everything else is left out
+/// need not be said, and folders on the way need not be named.
 fn rules(exclude: &[String], include: &[String]) -> Vec<(bool, String)> {
-    let everything = |pattern: &String| matches!(pattern.as_str(), "*" | "**" | "/*" | "/**" | "**/*");
-    let taken = include.iter().map(|pattern| (true, pattern.clone()));
-    if include.is_empty() || !exclude.is_empty() && !exclude.iter().any(everything) {
-        return taken.chain(exclude.iter().map(|pattern| (false, pattern.clone()))).collect();
+    let left_out = exclude.iter().map(|pattern| (false, pattern.clone()));
+    if include.is_empty() {
+        return left_out.collect();
     }
-    let some = exclude.iter().filter(|pattern| !everything(pattern)).map(|pattern| (false, pattern.clone()));
-    taken.chain(some).chain(only()).collect()
+    let everything = |pattern: &str| matches!(pattern, "*" | "**" | "/*" | "/**" | "**/*");
+    let left_out = left_out.filter(|(_, pattern)| !everything(pattern));
+    left_out.chain(include.iter().map(|pattern| (true, pattern.clone()))).chain(only()).collect()
 }
 
 /// The destination of a source by its path without `strip_prefix`, as drone-s3 makes its keys.
@@ -239,10 +246,39 @@ impl Work {
         }
     }
 
+    /// What may be the reason that it found nothing.
+    pub(super) fn advice(&self) -> &'static str {
+        match self.named.as_str() {
+            named if named.contains('{') => "braces are no pattern here: write a line for each",
+            named if named.contains(WILD) => {
+                "a pattern names files, and * stays within a folder: dist/**/*.js, packages/*/dist/**; if there may be none, \
+                 set if-no-files-found to warn or ignore"
+            }
+            _ => {
+                "check source, include and exclude (paths begin at the workspace); if this may happen, set \
+                 if-no-files-found to warn or ignore"
+            }
+        }
+    }
+
     /// Whether there is nothing at its source.
     pub(super) fn has_no_source(&self) -> bool {
         let path = PathBuf::from(&self.source);
         path.symlink_metadata().is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound)
+    }
+
+    /// What this job writes into its source: a later run would upload what an earlier one has left.
+    fn own_files(&self, settings: &Settings) -> Vec<String> {
+        let written = [&settings.report_path, &settings.output_path, &settings.summary_path];
+        let plain = |path: &str| path.trim_start_matches("./").trim_end_matches('/').to_owned();
+        let folder = match plain(&self.source).as_str() {
+            "" | "." => String::new(),
+            folder => format!("{folder}/"),
+        };
+        let paths = written.into_iter().filter_map(|path| path.0.as_deref());
+        let below = paths.filter_map(|path| plain(path).strip_prefix(&folder).map(|below| format!("/{below}")));
+        // A name with wild cards in it would be a pattern, and leave out more.
+        below.filter(|name| self.source.ends_with('/') && !name.contains([WILD[0], WILD[1], WILD[2], '\\'])).collect()
     }
 
     /// The request that it makes. `report_all` keeps a report of every file.
@@ -250,7 +286,8 @@ impl Work {
         let mut arguments = settings.options()?;
         // One list in its order: patterns count in the order in which they stand.
         let rules = self.rules.iter().map(|(take, text)| if *take { ("include", text) } else { ("exclude", text) });
-        arguments.extend(rules.map(|(option, text)| format!("--{option}={text}")));
+        let own = self.own_files(settings).into_iter().map(|name| format!("--exclude={name}"));
+        arguments.extend(own.chain(rules.map(|(option, text)| format!("--{option}={text}"))));
         arguments.extend(report_all.then(|| "--json".to_owned()));
         arguments.extend(["--".to_owned(), self.source.clone(), self.destination.clone()]);
         let (args, matches) = options::read(arguments).map_err(|error| of_clap(&error))?;
@@ -292,8 +329,9 @@ fn of_clap(error: &clap::Error) -> Unusable {
 
 /// A message of the engine or of the command line, with settings where it names options.
 pub(super) fn in_settings(text: &str) -> String {
+    let text = text.replace("--dry-run --verbose", "dry-run: true");
     let mut told = String::with_capacity(text.len());
-    let mut rest = text;
+    let mut rest = text.as_str();
     while let Some(at) = rest.find("--") {
         let name: &str = rest[at + 2..].split(|c: char| !c.is_ascii_lowercase() && c != '-').next().unwrap_or_default();
         told.push_str(&rest[..at]);
@@ -304,6 +342,10 @@ pub(super) fn in_settings(text: &str) -> String {
             told.push_str(&kebab(settings::of_option(name).unwrap_or(name)));
         }
         rest = &rest[at + 2 + name.len()..];
+        if let Some(value) = rest.strip_prefix('=').filter(|_| !name.is_empty()) {
+            told.push_str(": ");
+            rest = value;
+        }
     }
     told + rest
 }
@@ -353,7 +395,7 @@ pub(super) mod tests {
     #[test]
     fn no_sync_deletes_what_another_has_uploaded() {
         let with = |source, destination| [("source", source), ("destination", destination), ("delete", "true")];
-        assert!(wrong(&with("a/\nb/", "s3://x/p/")).contains("a/ and b/ would delete each other's objects"));
+        assert!(wrong(&with("a/\nb/", "s3://x/p/")).contains("a/ and b/ could delete each other's objects"));
         assert!(wrong(&with("a\na/b", "s3://x/p\ns3://x/p/a")).contains("each other"));
         assert_eq!(planned(&with("a\nb", "s3://x/p/")).len(), 2);
         assert_eq!(planned(&with("a/\nb/", "s3://x/p/\ns3://x/pq/")).len(), 2);
@@ -381,8 +423,8 @@ pub(super) mod tests {
             rules.iter().map(|(take, text)| format!("{}{text}", if *take { "+" } else { "-" })).collect::<Vec<_>>()
         };
         assert_eq!(told(rules(&[], &["*.iso"])), ["+*.iso", "+*/", "-*"]);
-        assert_eq!(told(rules(&["tmp/", "*"], &["*.iso"])), ["+*.iso", "-tmp/", "+*/", "-*"]);
-        assert_eq!(told(rules(&["*.iso"], &["a.iso"])), ["+a.iso", "-*.iso"]);
+        assert_eq!(told(rules(&["tmp/", "*"], &["*.iso"])), ["-tmp/", "+*.iso", "+*/", "-*"]);
+        assert_eq!(told(rules(&["*.min.js"], &["*.js"])), ["-*.min.js", "+*.js", "+*/", "-*"]);
         assert_eq!(told(rules(&["*.tmp"], &[])), ["-*.tmp"]);
     }
 
@@ -405,7 +447,8 @@ pub(super) mod tests {
 
     #[test]
     fn options_are_told_as_settings() {
-        assert_eq!(in_settings("say --max-delete 5, or --sse-kms-key-id"), "say max-delete 5, or kms-key");
+        assert_eq!(in_settings("say --max-delete=5, or --sse-kms-key-id"), "say max-delete: 5, or kms-key");
+        assert_eq!(in_settings("--dry-run --verbose lists them"), "dry-run: true lists them");
         assert_eq!(in_settings("a -- b --- c --region"), "a -- b --- c aws-region");
         let work = |name: &str, value: &str| {
             let settings = settings(&[("source", "a"), ("destination", "s3://x/"), (name, value)]);

@@ -187,7 +187,7 @@ impl Deletes {
             "nothing was deleted: the run would delete {counted} of the {} objects at {destination}, more than {said}",
             self.objects
         );
-        no(message, format!("--delete -n -v lists them; --max-delete={counted} lets them go"))
+        no(message, format!("--dry-run --verbose lists them; --max-delete={counted} lets them go"))
     }
 
     /// `percent` of the objects at the destination, rounded down.

@@ -9,7 +9,7 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 use super::context::Context;
 use super::small::Body;
 use crate::sidecar::{self, Index, IndexBuilder, MAX_INDEX_LEN, Remembered};
-use crate::store::{Attributes, Condition, ETag, ObjectInfo, ObjectKey, Payload};
+use crate::store::{Attributes, Condition, ETag, ErrorKind, ObjectInfo, ObjectKey, Payload, StoreError};
 
 /// An index up to this long is written again for a single new entry, in bytes.
 const SHORT: u64 = 256 << 10;
@@ -89,14 +89,18 @@ fn key(context: &Context) -> Option<ObjectKey> {
 }
 
 /// Fetches the index of the run's prefix; for a `few` files only a short one.
-pub(super) async fn recall(context: &Context, few: bool) {
-    let Some(key) = key(context) else { return };
+///
+/// Errors: a store that cannot be reached, after all retries; without an answer nothing else is worth trying.
+pub(super) async fn recall(context: &Context, few: bool) -> Result<(), StoreError> {
+    let Some(key) = key(context) else { return Ok(()) };
     let bytes = match context.store.get(&key, if few { SHORT } else { MAX_INDEX_LEN }).await {
         Ok(Some((bytes, _))) => bytes,
-        Ok(None) => return,
+        Ok(None) => return Ok(()),
+        Err(error) if error.kind == ErrorKind::Network => return Err(error),
         Err(error) => {
             context.memory_of.unread.store(true, Ordering::Relaxed);
-            return tracing::debug!(%error, "the index is not read");
+            tracing::debug!(%error, "the index is not read");
+            return Ok(());
         }
     };
     context.memory_of.down.fetch_add(bytes.len() as u64, Ordering::Relaxed);
@@ -113,6 +117,7 @@ pub(super) async fn recall(context: &Context, few: bool) {
         }
         Err(error) => tracing::warn!(%key, "the index is refused and will be written anew: {error}"),
     }
+    Ok(())
 }
 
 /// Writes what was learned, if that is worth the bytes.

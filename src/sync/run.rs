@@ -203,7 +203,7 @@ impl Run {
             Listed::Unknown
         };
         if self.is_tree && remembers(&context.options) && !first.is_empty() {
-            recall(context, few).await;
+            recall(context, few).await?;
         }
         let mut merge = Merge::new(first, found, listing, context.prefix.len(), self.tracks_deletes());
         let mut batch = Vec::with_capacity(LOOKED_AT_ONCE);

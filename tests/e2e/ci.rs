@@ -355,3 +355,108 @@ fn nothing_of_a_secret_is_printed() {
         assert!(!text.contains(secret) && !text.contains(key), "{text}");
     }
 }
+
+#[test]
+fn only_what_include_names_is_taken() {
+    let target = Target::start();
+    for name in ["index.html", "app.js", "app.min.js", ".env", "deep/x.js"] {
+        target.file(&format!("site/{name}"), name);
+    }
+    let both = with(&[("INPUT_INCLUDE", "*.js"), ("INPUT_EXCLUDE", "*.min.js")]);
+    run(&mut step(&target, &both)).ok();
+    assert_eq!(target.double().keys("bucket"), ["site/app.js", "site/deep/x.js"]);
+    // And deleted is only what it names, too.
+    target.put("site/index.html", "of somebody else");
+    target.put("site/old.js", "x");
+    let run = run(&mut step(&target, &[&both[..], &[("INPUT_DELETE", "true")]].concat())).ok();
+    assert_eq!(target.double().keys("bucket"), ["site/app.js", "site/deep/x.js", "site/index.html"]);
+    assert!(run.stdout.contains("1 object deleted"), "{}", run.text());
+}
+
+#[test]
+fn a_share_may_be_empty() {
+    let target = Target::start();
+    target.file("site/only.html", "x");
+    let shares = (1..=4).map(|share| run(&mut step(&target, &with(&[("INPUT_SHARD", &format!("{share}/4"))]))).ok());
+    assert_eq!(shares.count(), 4);
+    assert_eq!(target.double().keys("bucket"), ["site/only.html"]);
+}
+
+/// A checkout can hold links; what root writes must not go through them.
+#[test]
+fn no_link_leads_a_written_file_elsewhere() {
+    let target = Target::start();
+    target.file("site/index.html", "hello");
+    target.file("victim", "precious");
+    target.file("outside/there", "x");
+    std::os::unix::fs::symlink("victim", target.path("report.json")).expect("a link");
+    std::os::unix::fs::symlink("outside", target.path("folder")).expect("a link");
+    assert!(Command::new("mkfifo").arg(target.path("pipe")).status().expect("mkfifo").success());
+    for (setting, path) in [
+        ("INPUT_REPORT_PATH", "report.json"),
+        ("INPUT_OUTPUT_PATH", "folder/new.env"),
+        ("INPUT_SUMMARY_PATH", "pipe"),
+        ("INPUT_REPORT_PATH", "site"),
+    ] {
+        let run = run(&mut step(&target, &with(&[(setting, path)]))).exits(3);
+        assert_outputs(&target, &run, &[("result", "partial"), ("files-failed", "0"), ("report-path", "")]);
+        assert!(run.stdout.contains(&format!(" {path}: ")), "{}", run.text());
+        assert!(left(&target, ".summary").contains("cannot write the"), "{}", left(&target, ".summary"));
+    }
+    assert_eq!(left(&target, "victim"), "precious");
+    assert!(!target.path("outside/new.env").exists());
+}
+
+#[test]
+fn what_a_job_writes_is_not_uploaded_by_the_next() {
+    let target = Target::start();
+    target.file("index.html", "hello");
+    let settings = [
+        ("INPUT_SOURCE", "./"),
+        ("INPUT_DESTINATION", "s3://bucket/"),
+        ("INPUT_EXCLUDE", ".outputs,.summary"),
+        ("INPUT_REPORT_PATH", "out/report.json"),
+        ("INPUT_SUMMARY_PATH", "summary.md"),
+    ];
+    run(&mut step(&target, &settings)).ok();
+    let second = run(&mut step(&target, &settings)).ok();
+    assert_outputs(&target, &second, &[("result", "unchanged"), ("files-total", "1")]);
+    assert!(left(&target, "summary.md").contains("unchanged"));
+}
+
+#[test]
+fn secrets_in_the_wrong_place_are_hidden() {
+    let target = Target::start();
+    target.file("site/index.html", "hello");
+    let key = "QUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUE=";
+    let url = target.endpoint.replace("http://", "http://somebody:passw0rd@");
+    for (setting, value, secret) in [
+        ("INPUT_SSE_CUSTOMER_KEY_FILE", key, key),
+        ("INPUT_OIDC_TOKEN_VARIABLE", "$eyJhbGciOiJub25lIn0.e30.", "eyJhbGciOiJub25lIn0.e30."),
+        ("INPUT_ENDPOINT_URL", url.as_str(), "passw0rd"),
+    ] {
+        let role = ("INPUT_ROLE_TO_ASSUME", "arn:aws:iam::123456789012:role/x");
+        let run = run(&mut step(&target, &with(&[(setting, value), role])));
+        let log: String = run.stdout.lines().filter(|line| !line.starts_with("::add-mask::")).collect();
+        for text in [log, left(&target, ".outputs"), left(&target, ".summary")] {
+            assert!(!text.contains(secret), "{setting}: {text}");
+        }
+    }
+}
+
+#[test]
+fn a_dry_run_tells_what_would_go() {
+    let target = Target::start();
+    target.file("site/index.html", "hello");
+    for name in ["index.html", "a", "b", "c"] {
+        target.put(&format!("site/{name}"), "x");
+    }
+    let settings = with(&[("INPUT_DELETE", "true"), ("INPUT_DRY_RUN", "true"), ("INPUT_MAX_DELETE", "3")]);
+    let told = run(&mut step(&target, &settings)).ok();
+    assert_outputs(&target, &told, &[("result", "dry-run"), ("files-deleted", "3"), ("changed", "true")]);
+    assert!(left(&target, ".summary").lines().next().is_some_and(|line| line.contains("3 objects would be deleted")));
+    // More than it may: a real run would delete none.
+    let refused = run(&mut step(&target, &[&settings[..], &[("INPUT_MAX_DELETE", "2")]].concat())).exits(3);
+    assert_outputs(&target, &refused, &[("result", "dry-run"), ("files-deleted", "0")]);
+    assert!(refused.stdout.contains("dry-run: true lists them; max-delete: 3 lets them go"), "{}", refused.text());
+}

@@ -194,7 +194,7 @@ const MISTAKES: &[Mistake] = &[
         destination: SITE,
         options: &["--delete"],
         code: 3,
-        says: "hint: --delete -n -v lists them; --max-delete=6 lets them go",
+        says: "hint: --dry-run --verbose lists them; --max-delete=6 lets them go",
         deleted: 0,
     },
     Mistake {

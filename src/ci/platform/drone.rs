@@ -2,7 +2,13 @@
 
 use std::path::PathBuf;
 
-use super::{Environment, NoToken, Output, Platform, TokenSource, Written, dotenv, joined};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+use super::{Environment, NoToken, Output, Platform, TokenSource, Written, joined, variable};
+
+/// The longest value in bytes: Harness takes lines below 64 KiB, and base64 makes a third more of it.
+const MAX_VALUE: usize = 45_000;
 
 /// A step of a pipeline.
 pub(super) struct Drone {
@@ -32,6 +38,39 @@ impl Platform for Drone {
     }
 
     fn outputs(&self, outputs: &[Output]) -> Option<Written> {
-        Some(Written { path: self.output.clone()?, text: dotenv(outputs), append: true })
+        let lines = outputs.iter().map(|(name, value)| format!("{}={}\n", variable(name), harness(value)));
+        Some(Written { path: self.output.clone()?, text: lines.collect(), append: true })
+    }
+}
+
+/// A value as Harness reads it (godotenv: `$NAME` and ` #` mean something, quotes too): bare where it can be, else in single
+/// quotes, else in the base64 that it decodes. A longer line than it takes is left empty.
+fn harness(value: &str) -> String {
+    let is_bare = |c: char| c.is_ascii_alphanumeric() || "_-+./:@%,=".contains(c);
+    match value {
+        value if value.len() > MAX_VALUE => String::new(),
+        value if value.chars().all(is_bare) => value.to_owned(),
+        value if !value.contains(['\'', '\n', '\r']) => format!("'{value}'"),
+        value => format!("__B64__{}", STANDARD.encode(value)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_arrive_as_they_are() {
+        for (value, written) in [
+            ("12.5", "12.5"),
+            ("s3://b/a/", "s3://b/a/"),
+            ("s3://b/a #b/$HOME/", "'s3://b/a #b/$HOME/'"),
+            (r#"{"a":1}"#, r#"'{"a":1}'"#),
+            ("it's", "__B64__aXQncw=="),
+            ("a\nb", "__B64__YQpi"),
+        ] {
+            assert_eq!(harness(value), written);
+        }
+        assert_eq!(harness(&"x".repeat(50_000)), "");
     }
 }

@@ -132,7 +132,7 @@ fn variable(name: &str) -> String {
 
 /// A value on one line.
 fn one_line(value: &str) -> String {
-    value.lines().collect::<Vec<_>>().join(" ")
+    value.split(['\n', '\r']).filter(|line| !line.is_empty()).collect::<Vec<_>>().join(" ")
 }
 
 /// Outputs as `NAME=VALUE` lines without any quotes, which is how GitLab reads them.

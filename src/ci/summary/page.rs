@@ -61,20 +61,25 @@ pub(in crate::ci) fn told(outcome: &Outcome, totals: &Totals) -> String {
     let (all, moved) = (size(totals.bytes_standing), size(totals.bytes_uploaded));
     let (saved, time) = (totals.percent_saved(), human::duration(outcome.duration_seconds));
     let numbers = format!("{all}, {moved} uploaded ({saved:.1} % saved) in {time}");
-    let failed = match totals.files_failed {
-        0 => String::new(),
-        failed => format!(", {} failed", human::files(failed)),
-    };
+    let mut failed = String::new();
+    if totals.files_deleted > 0 {
+        let verb = if outcome.dry_run { "would be deleted" } else { "deleted" };
+        let _ = write!(failed, ", {} {verb}", count(totals.files_deleted, "object"));
+    }
+    if totals.files_failed > 0 {
+        let verb = if outcome.interrupted { "not finished" } else { "failed" };
+        let _ = write!(failed, ", {} {verb}", human::files(totals.files_failed));
+    }
     match outcome.verdict() {
         _ if outcome.interrupted && totals.bytes_standing == 0 => format!("Cancelled after {time}"),
-        _ if outcome.interrupted => format!("Cancelled: {numbers}"),
+        _ if outcome.interrupted => format!("Cancelled: {numbers}{failed}"),
         Verdict::Failed if totals.bytes_standing == 0 => format!("Nothing was synced{failed}"),
         Verdict::DryRun => {
-            format!("Dry run: {moved} of {all} would be uploaded ({saved:.1} % saved)")
+            format!("Dry run: {moved} of {all} would be uploaded ({saved:.1} % saved){failed}")
         }
         Verdict::Unchanged if totals.files_total == 0 => "No files".to_owned(),
         Verdict::Unchanged => format!("{all}, unchanged, in {time}"),
-        Verdict::Success if totals.bytes_standing == 0 => format!("Done in {time}"),
+        Verdict::Success if totals.bytes_standing == 0 => format!("Done in {time}{failed}"),
         Verdict::Success | Verdict::Partial | Verdict::Failed => format!("{numbers}{failed}"),
     }
 }
@@ -170,8 +175,7 @@ fn wrong(page: &mut Page, outcome: &Outcome) {
         let (head, end) = folded(&format!("{} failed", human::files(failures.count)), failures.shown.len());
         page.add_rows(&head, rows, failures.count - failures.shown.len() as u64, &end);
         // The same advice once, however many files need it.
-        let files = run.summary.iter().flat_map(|summary| &summary.files);
-        let mut hints: Vec<&str> = files.filter_map(|file| file.error.as_ref()?.hint.as_deref()).collect();
+        let mut hints: Vec<&str> = run.files.iter().filter_map(|file| file.error.as_ref()?.hint.as_deref()).collect();
         hints.sort_unstable();
         hints.dedup();
         hints.truncate(3);

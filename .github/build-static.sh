@@ -1,6 +1,7 @@
 #!/bin/sh
 # Builds the musl-static binary for this machine's architecture and leaves it in dist/hugesync. The only place that knows how: the
 # Dockerfile, the releases and .ci/run call it. It needs rustup, and a C compiler for musl (Debian's musl-tools).
+#   build-static.sh [ARGUMENT OF cargo build...]      what else is to be built with it
 set -eu
 cd "$(dirname "$0")/.."
 target=$(uname -m)-unknown-linux-musl
@@ -9,7 +10,7 @@ rustup target add "$target"
 if ! command -v "$(uname -m)-linux-musl-gcc" >/dev/null && command -v musl-gcc >/dev/null; then
   export "CC_$(echo "$target" | tr - _)=musl-gcc"
 fi
-cargo build --release --locked --target "$target" --bin hugesync
+cargo build --release --locked --target "$target" --bin hugesync "$@"
 
 mkdir -p dist
 cp "${CARGO_TARGET_DIR:-target}/$target/release/hugesync" dist/hugesync

@@ -63,7 +63,7 @@ impl Kept {
                 Ok(found.insert(Found { credentials, ask_at }).ending())
             }
             Err(error) => match found.as_mut() {
-                Some(old) if old.credentials.expiry().is_some_and(|end| now < end) => {
+                Some(old) if old.credentials.expiry().is_none_or(|end| now < end) => {
                     tracing::warn!("the credentials could not be renewed, and are good for a while: {error}");
                     old.ask_at = now + PAUSE;
                     Ok(old.ending())

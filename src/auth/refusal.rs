@@ -191,7 +191,12 @@ fn not_authorized(asked: &Asked) -> String {
                  moved after 2026-07-15, or has opted in. A trust policy for repo:OWNER/REPO:.. does not fit it.";
     }
     if let Some(policy) = trust_policy(role, claims) {
-        hint += &format!("\nThis trust policy fits, for this subject alone:\n{policy}");
+        let whom = if policy.contains("StringLike") {
+            "for what can be told of this subject: not the step or the user that it ends in"
+        } else {
+            "for this subject alone"
+        };
+        hint += &format!("\nThis trust policy fits, {whom}:\n{policy}");
     }
     hint
 }

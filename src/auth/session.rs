@@ -20,8 +20,6 @@ use super::sts::{Assumed, Pace, Sts};
 const LONGEST_MARGIN: Duration = Duration::from_secs(300);
 /// A short session's margin is this part of it.
 const MARGIN_PART: u32 = 5;
-/// How much later than asked for a session may seem to end: clocks differ.
-const CLOCK_SLACK: Duration = Duration::from_secs(300);
 /// A renewal takes less, or has failed. The SDK's cache should wait a little longer (its `load_timeout`).
 const PATIENCE: Duration = Duration::from_secs(50);
 
@@ -56,9 +54,12 @@ impl Session {
         SharedCredentialsProvider::new(Provider(Arc::clone(&self.0)))
     }
 
-    /// Message and hint of the last renewal, if that has failed.
+    /// Message and hint of the last renewal, if that has failed and the credentials before it have run out.
     pub fn last_failure(&self) -> Option<(String, Option<String>)> {
-        self.0.state().failure.as_ref().map(|failure| (failure.message.clone(), failure.hint.clone()))
+        let state = self.0.state();
+        // Nothing was refused for want of credentials while the old ones were good.
+        let failure = state.failure.as_ref().filter(|_| SystemTime::now() >= state.issued.until);
+        failure.map(|failure| (failure.message.clone(), failure.hint.clone()))
     }
 
     /// The account of the session; empty where neither the session's nor the role's ARN has one.
@@ -101,7 +102,7 @@ impl Asker {
 /// what was asked for is nearer to the truth.
 fn lifetime(expiration: SystemTime, now: SystemTime, asked: Duration) -> Duration {
     match expiration.duration_since(now) {
-        Ok(left) if !left.is_zero() && left <= asked + CLOCK_SLACK => left,
+        Ok(left) if !left.is_zero() => left.min(asked),
         _ => asked,
     }
 }
@@ -241,8 +242,7 @@ mod tests {
         let now = SystemTime::now();
         let at = |seconds: u64| now + Duration::from_secs(seconds);
         assert_eq!(lifetime(at(3598), now, HOUR), Duration::from_secs(3598));
-        assert_eq!(lifetime(at(3900), now, HOUR), Duration::from_secs(3900), "the clock is five minutes behind");
-        assert_eq!(lifetime(at(3901), now, HOUR), HOUR, "the clock is wrong");
+        assert_eq!(lifetime(at(3900), now, HOUR), HOUR, "the clock is five minutes behind");
         assert_eq!(lifetime(now - HOUR, now, HOUR), HOUR, "the clock is two hours ahead");
         assert_eq!(lifetime(now, now, HOUR), HOUR);
     }

@@ -189,10 +189,14 @@ fn length(request: &RoleRequest) -> i32 {
 }
 
 /// The account that credentials belong to: GetCallerIdentity, which needs no permission.
-pub async fn account_of(keys: &Keys, region: Option<&str>, sts_endpoint: Option<&str>) -> Result<String, AuthError> {
-    let silent: OnSecret = std::sync::Arc::new(|_| {});
+pub async fn account_of(
+    keys: &Keys,
+    region: Option<&str>,
+    sts_endpoint: Option<&str>,
+    on_secret: &OnSecret,
+) -> Result<String, AuthError> {
     let region = region.unwrap_or(DEFAULT_REGION);
-    let sts = Sts::new(Some((keys, &silent)), region, sts_endpoint, Pace::default()).await;
+    let sts = Sts::new(Some((keys, on_secret)), region, sts_endpoint, Pace::default()).await;
     let asked = || Asked { place: sts.place.clone(), at: seconds(SystemTime::now()), ..Asked::default() };
     let answer = sts.client.get_caller_identity().send().await.map_err(|error| Failure::of(error).error(asked()))?;
     let nothing = || Failure::NoAnswer("its answer names no account".to_owned()).error(asked());

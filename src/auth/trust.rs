@@ -85,7 +85,11 @@ fn subject(sub: &str, provider: &str) -> (&'static str, String) {
     let stable = if provider.starts_with("api.bitbucket.org/") {
         sub.rsplit_once(':').map(|(before, _)| format!("{}:*", literal(before)))
     } else if provider.starts_with("oidc.circleci.com/") {
-        sub.split_once("/user/").map(|(before, _)| format!("{}/user/*", literal(before)))
+        // A character for each of the user's id: `*` would go on over what follows.
+        sub.split_once("/user/").map(|(before, after)| {
+            let (user, rest) = after.split_at(after.find('/').unwrap_or(after.len()));
+            format!("{}/user/{}{}", literal(before), "?".repeat(user.chars().count()), literal(rest))
+        })
     } else {
         None
     };
@@ -171,7 +175,10 @@ mod tests {
         let found =
             policy(role, &claims(circle, &["1-2"], "org/1-2/project/3-4/user/5-6/vcs-origin/github.com/acme/site"));
         let like = &found["Statement"][0]["Condition"]["StringLike"];
-        assert_eq!(like["oidc.circleci.com/org/1-2:sub"], "org/1-2/project/3-4/user/*");
+        assert_eq!(
+            like["oidc.circleci.com/org/1-2:sub"],
+            "org/1-2/project/3-4/user/???/vcs-origin/github.com/acme/site"
+        );
 
         let gitlab =
             policy(role, &claims("https://gitlab.com", &["a", "b"], "project_path:acme/site:ref_type:branch:ref:main"));

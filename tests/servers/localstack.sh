@@ -1,7 +1,7 @@
 #!/bin/bash
 # LocalStack's S3 provider alone, on the host: no containers, no account. The public emulator closest to AWS; it checks
 # conditions on copies and on Complete and the CRC64NVME of stitched objects. S3 keys: test / test.
-# Needs Python 3.13 or newer. Its objects lie in /tmp/localstack-s3-storage, which all instances share: use bucket names of
+# Needs Python 3.13 or newer, and gets one where there is none. Its objects lie in /tmp/localstack-s3-storage, which all instances share: use bucket names of
 # your own. Which objects there are is forgotten when it stops.
 #   localstack.sh install | start | stop      PORT=4566 unless set
 set -u
@@ -13,8 +13,10 @@ newer_python() {
   for python in python3.14 python3.13 "${PYENV_ROOT:-$HOME/.pyenv}"/versions/3.1[3-9]*/bin/python3 python3; do
     "$python" -c 'import sys; sys.exit(sys.version_info < (3, 13))' 2>/dev/null && command -v "$python" && return 0
   done
-  echo "localstack: no Python 3.13 or newer found" >&2
-  return 1
+  # One of its own, by uv.
+  echo "localstack: no Python 3.13 or newer found, so uv gets one" >&2
+  python3 -m venv "$DATA/uv" && "$DATA/uv/bin/pip" install -q uv >&2 && "$DATA/uv/bin/uv" python install --quiet 3.13 >&2 &&
+    "$DATA/uv/bin/uv" python find 3.13
 }
 
 case ${1:-} in

@@ -52,7 +52,12 @@ fn identity(environment: &Environment) -> Result<TokenSource, NoToken> {
     }
     Err(match environment.get("GITHUB_EVENT_NAME") {
         _ if environment.get("GITHUB_ACTOR") == Some("dependabot[bot]") => NoToken::Dependabot,
-        Some(name) if name.starts_with("pull_request") && comes_from_a_fork(environment) => NoToken::GitHubFork,
+        // Not for `pull_request_target`, which runs with the repository's own rights.
+        Some("pull_request" | "pull_request_review" | "pull_request_review_comment")
+            if comes_from_a_fork(environment) =>
+        {
+            NoToken::GitHubFork
+        }
         _ => NoToken::GitHubPermission,
     })
 }
@@ -211,6 +216,7 @@ mod tests {
         assert_eq!(why("pull_request", gone, "x"), NoToken::GitHubFork);
         assert_eq!(why("pull_request", own, "x"), NoToken::GitHubPermission);
         assert_eq!(why("pull_request", own, "dependabot[bot]"), NoToken::Dependabot);
+        assert_eq!(why("pull_request_target", fork, "x"), NoToken::GitHubPermission);
         assert_eq!(why("push", "{}", "x"), NoToken::GitHubPermission);
         assert_eq!(why("pull_request", "", "x"), NoToken::GitHubPermission);
     }

@@ -166,7 +166,7 @@ fn wrong(page: &mut Page, outcome: &Outcome) {
         }
     }
     for problem in problems {
-        page.add(&format!("**{}**\n\n", plain(&problem.message)));
+        page.add(&format!("**{}**\n\n", plain(&sentence(&problem.message))));
         page.add(&advice(problem.hint.as_deref()));
     }
     for run in &outcome.runs {
@@ -189,7 +189,18 @@ fn advice(hint: Option<&str>) -> String {
     let (first, rest) = hint.split_once('\n').unwrap_or((hint, ""));
     let rest = rest.trim_matches('\n');
     let rest = if rest.is_empty() { String::new() } else { block(rest) + "\n" };
-    format!("💡 {}\n\n{rest}", plain(first))
+    format!("💡 {}\n\n{rest}", plain(&sentence(first)))
+}
+
+/// A message as the beginning of a text; a name before a colon stays as it is.
+fn sentence(message: &str) -> String {
+    let first = message.split(' ').next().unwrap_or_default();
+    match message.chars().next() {
+        Some(c) if first.bytes().all(|byte| byte.is_ascii_lowercase()) => {
+            c.to_ascii_uppercase().to_string() + &message[1..]
+        }
+        _ => message.to_owned(),
+    }
 }
 
 /// What begins and ends a list: one that is long is folded.

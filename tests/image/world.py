@@ -104,6 +104,12 @@ class Double:
         # With characters that are written otherwise in a URL, in JSON and in HTML.
         self.access_key = "AKIA" + base64.b32encode(secrets.token_bytes(10)).decode()
         self.secret_key = "/+" + base64.b64encode(secrets.token_bytes(27)).decode() + "+/"
+        # What an STS may give out.
+        self.temporary = (
+            "ASIA" + base64.b32encode(secrets.token_bytes(10)).decode(),
+            "/+" + base64.b64encode(secrets.token_bytes(27)).decode() + "+/",
+            "FwoGZXIvYXdzE" + base64.b64encode(secrets.token_bytes(90)).decode(),
+        )
         self.log = self.folder / "requests.jsonl"
         with open(self.folder / "stderr", "w") as errors:
             self.process = subprocess.Popen(
@@ -115,6 +121,8 @@ class Double:
                     self.access_key,
                     "--secret-key",
                     self.secret_key,
+                    "--admit",
+                    ":".join(self.temporary),
                     "--log",
                     self.log,
                     "--data",
@@ -182,10 +190,10 @@ class Double:
 
 
 class Identity:
-    """GitHub's endpoint for identity tokens, and an STS that gives the double's keys for such a token. On loopback."""
+    """GitHub's endpoint for identity tokens, and an STS that gives temporary keys of the double for such a token. On loopback."""
 
     def __init__(self, double):
-        self.session_token = "FwoGZXIvYXdzE" + base64.b64encode(secrets.token_bytes(90)).decode()
+        access_key, secret_key, self.session_token = double.temporary
         claims = {
             "iss": "https://token.actions.githubusercontent.com",
             "aud": "sts.amazonaws.com",
@@ -228,7 +236,7 @@ class Identity:
                     "text/xml",
                     f"""<AssumeRoleWithWebIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/">
   <AssumeRoleWithWebIdentityResult>
-    <Credentials><AccessKeyId>{double.access_key}</AccessKeyId><SecretAccessKey>{double.secret_key}</SecretAccessKey>
+    <Credentials><AccessKeyId>{access_key}</AccessKeyId><SecretAccessKey>{secret_key}</SecretAccessKey>
       <SessionToken>{identity.session_token}</SessionToken><Expiration>{expires}</Expiration></Credentials>
     <AssumedRoleUser><AssumedRoleId>AROA1:s</AssumedRoleId><Arn>arn:aws:sts::111122223333:assumed-role/upload/s</Arn></AssumedRoleUser>
   </AssumeRoleWithWebIdentityResult>

@@ -10,7 +10,7 @@ def identity_token(test, check):
     """A role by GitHub's identity token: none of the secrets on the way is seen again, not even in a log with all details."""
     role = "arn:aws:iam::111122223333:role/upload"
     identity = Identity(test.double)
-    secrets = {test.double.secret_key, test.double.access_key, identity.session_token, identity.token}
+    secrets = {*test.double.temporary, identity.token}
     try:
         for debug in (False, True):
             settings = test.settings(

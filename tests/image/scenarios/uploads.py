@@ -109,14 +109,14 @@ def deletes(test, check):
     (machine.workspace / "notes.log").write_text("left out")
     (machine.workspace / "wanted.log").write_text("taken after all")
     result = test.run(
-        machine, test.settings("deletes/", delete="true", include="wanted.log\n", exclude="*.log\nsecret.*\n/cache/")
+        machine, test.settings("deletes/", delete="true", exclude="+ wanted.log\n*.log\nsecret.*\n/cache/")
     )
     check.equal("exit code", result.exit_code, 0)
     there = test.double.stored("deletes/").keys()
     check("what is extraneous is gone", not there & {"old.txt", "gone/deep/er.txt"}, sorted(there))
     check("what is excluded stays at the destination", {"old.log", "cache/kept.bin"} <= there, sorted(there))
     check("what is excluded is not uploaded", not there & {"secret.env", "notes.log"}, sorted(there))
-    check("what is included first is uploaded", "wanted.log" in there, sorted(there))
+    check("what a rule takes before is uploaded", "wanted.log" in there, sorted(there))
     check.equal("files-deleted", result.outputs.get("files-deleted"), "2")
 
 

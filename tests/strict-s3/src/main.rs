@@ -4,17 +4,21 @@
 
 use std::io;
 use std::process::ExitCode;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use strict_s3::{Builder, Limits, StrictS3};
+
+/// How long credentials of --admit are good.
+const ADMITTED: Duration = Duration::from_secs(12 * 3600);
 
 const USAGE: &str = "\
 usage: strict-s3 [--port P] [--data DIR] [--bucket B]... [--access-key AK] [--secret-key SK]
                  [--imitate aws|r2|ceph|minio|garage|scaleway|careless] [--opaque-etags] [--log FILE.jsonl]
-                 [--list-delay MILLISECONDS] [--fill COUNT[:PREFIX]]...
+                 [--list-delay MILLISECONDS] [--fill COUNT[:PREFIX]]... [--admit AK:SK:TOKEN]...
 
 Listens on 127.0.0.1 only (a free port unless --port is given) and prints its endpoint.
 Credentials are test and testtest unless given. Nothing survives a restart.
+--admit also accepts temporary credentials, for twelve hours.
 --list-delay holds every page of a listing of objects back that long, without holding up anything else.
 --fill puts COUNT objects of one byte into the first bucket, PREFIXd000/f000000.bin and on, 1,000 to a folder.";
 
@@ -23,6 +27,8 @@ Credentials are test and testtest unless given. Nothing survives a restart.
 struct Fills {
     bucket: Option<String>,
     runs: Vec<(usize, String)>,
+    /// Temporary credentials that are accepted too.
+    admitted: Vec<[String; 3]>,
 }
 
 fn main() -> ExitCode {
@@ -79,6 +85,12 @@ fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Option<(Builder,
             }
             "--access-key" => access_key = value,
             "--secret-key" => secret_key = value,
+            "--admit" => match value.splitn(3, ':').collect::<Vec<_>>().as_slice() {
+                [access_key, secret_key, token] => {
+                    fills.admitted.push([*access_key, *secret_key, *token].map(str::to_owned));
+                }
+                _ => return Err(format!("not ACCESS-KEY:SECRET-KEY:TOKEN: {value}")),
+            },
             "--imitate" => {
                 limits = Limits::named(&value)
                     .ok_or_else(|| format!("no imitation {value}: there are {}", Limits::NAMES.join(", ")))?;
@@ -97,6 +109,9 @@ fn run(builder: Builder, fills: &Fills) -> io::Result<()> {
     let server = builder.start()?;
     for (count, prefix) in &fills.runs {
         server.fill(fills.bucket.as_deref().unwrap_or_default(), *count, prefix);
+    }
+    for [access_key, secret_key, token] in &fills.admitted {
+        server.admit(access_key, secret_key, token, SystemTime::now() + ADMITTED);
     }
     println!("{}", server.endpoint());
     tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(until_told_to_stop())?;

@@ -112,10 +112,9 @@ async fn run(
             (outcome.error, outcome.error_code) = (failed.error, failed.error_code);
         }
         Some(Ok((job, access))) => {
+            let syncs = Syncs { access: &access, no_files: job.no_files, debug: job.debug, log, cancel: &cancel };
             for (work, request) in job.works {
-                let run =
-                    sync(work, request, &access, job.no_files, job.debug, log, &cancel, &mut outcome.warnings).await;
-                outcome.runs.push(run);
+                outcome.runs.push(syncs.sync(work, request, &mut outcome.warnings).await);
                 outcome.interrupted = cancel.is_cancelled();
                 if outcome.interrupted {
                     break;
@@ -152,76 +151,80 @@ async fn stop_on_signal(mut signals: StopSignals, cancel: CancellationToken, log
     std::process::exit(i32::from(exit::INTERRUPTED));
 }
 
-/// One sync.
-#[allow(clippy::too_many_arguments)]
-async fn sync(
-    work: Work,
-    mut request: SyncRequest,
-    access: &Access,
+/// What all syncs of a job have in common.
+struct Syncs<'a> {
+    access: &'a Access,
     no_files: NoFiles,
     debug: bool,
-    log: &Arc<Log>,
-    cancel: &CancellationToken,
-    warnings: &mut Vec<String>,
-) -> Run {
-    let group = log.group(&format!("{} → {}", work.named, work.destination));
-    let watch = Arc::new(Watch::new(Arc::clone(log), request.options.dry_run, debug));
-    request.s3.credentials = Some(access.provider.clone());
-    let given_up = async {
-        cancel.cancelled().await;
-        tokio::time::sleep(GRACE).await;
-    };
-    let is_a_share = request.options.shard.is_some();
-    let asks_for_what_is_gone = request.options.missing == Missing::Delete && !work.source.ends_with('/');
-    let result = if work.has_no_source() && !asks_for_what_is_gone {
-        None
-    } else {
-        tokio::select! {
-            result = app::sync(request, Arc::<Watch>::clone(&watch), cancel.clone()) => Some(result),
-            () = given_up => Some(Err(AppError::Interrupted)),
-        }
-    };
-    drop(group);
-    let mut run = Run {
-        destination: work.destination.clone(),
-        work,
-        seen: watch.seen(),
-        summary: None,
-        files: Vec::new(),
-        error: None,
-        no_files: false,
-    };
-    match result {
-        None => run.no_files = true,
-        Some(Ok(mut summary)) => {
-            in_terms_of_settings(&mut summary);
-            // A share of a tree may well be empty.
-            run.no_files = summary.files_total == 0 && summary.error.is_none() && !summary.interrupted && !is_a_share;
-            if run.no_files && no_files == NoFiles::Error {
-                // The error that there is no file says all.
-                summary.delete_refused = None;
+    log: &'a Arc<Log>,
+    cancel: &'a CancellationToken,
+}
+
+impl Syncs<'_> {
+    /// One sync.
+    async fn sync(&self, work: Work, mut request: SyncRequest, warnings: &mut Vec<String>) -> Run {
+        let Self { access, no_files, debug, log, cancel } = *self;
+        let group = log.group(&format!("{} → {}", work.named, work.destination));
+        let watch = Arc::new(Watch::new(Arc::clone(log), request.options.dry_run, debug));
+        request.s3.credentials = Some(access.provider.clone());
+        let given_up = async {
+            cancel.cancelled().await;
+            tokio::time::sleep(GRACE).await;
+        };
+        let is_a_share = request.options.shard.is_some();
+        let asks_for_what_is_gone = request.options.missing == Missing::Delete && !work.source.ends_with('/');
+        let result = if work.has_no_source() && !asks_for_what_is_gone {
+            None
+        } else {
+            tokio::select! {
+                result = app::sync(request, Arc::<Watch>::clone(&watch), cancel.clone()) => Some(result),
+                () = given_up => Some(Err(AppError::Interrupted)),
             }
-            run.files = std::mem::take(&mut summary.files);
-            run.destination.clone_from(&summary.destination);
-            run.summary = Some(summary);
+        };
+        drop(group);
+        let mut run = Run {
+            destination: work.destination.clone(),
+            work,
+            seen: watch.seen(),
+            summary: None,
+            files: Vec::new(),
+            error: None,
+        };
+        let mut has_no_files = false;
+        match result {
+            None => has_no_files = true,
+            Some(Ok(mut summary)) => {
+                in_terms_of_settings(&mut summary);
+                // A share of a tree may well be empty.
+                has_no_files =
+                    summary.files_total == 0 && summary.error.is_none() && !summary.interrupted && !is_a_share;
+                if has_no_files && no_files == NoFiles::Error {
+                    // The error that there is no file says all.
+                    summary.delete_refused = None;
+                }
+                run.files = std::mem::take(&mut summary.files);
+                run.destination.clone_from(&summary.destination);
+                run.summary = Some(summary);
+            }
+            Some(Err(AppError::Interrupted)) => {}
+            Some(Err(error)) => {
+                run.error =
+                    Some(ErrorReport { message: in_settings(&error.to_string()), hint: error.hint().map(in_settings) });
+            }
         }
-        Some(Err(AppError::Interrupted)) => {}
-        Some(Err(error)) => {
-            run.error =
-                Some(ErrorReport { message: in_settings(&error.to_string()), hint: error.hint().map(in_settings) });
+        let failed = |summary: &Summary| summary.files_failed > 0 || summary.error.is_some();
+        let failed = run.error.is_some() || run.summary.as_ref().is_some_and(failed);
+        if let Some(failure) = access.failure().filter(|_| failed) {
+            // Why there were no credentials is better known than what the store's client made of it.
+            run.error = Some(failure);
+            run.files.iter_mut().filter_map(|file| file.error.as_mut()).for_each(|error| error.hint = None);
+            run.summary.iter_mut().flat_map(errors_of).for_each(|error| error.hint = None);
         }
+        if has_no_files {
+            nothing_found(&mut run, no_files, log, warnings);
+        }
+        run
     }
-    let failed = run.error.is_some() || run.summary.as_ref().is_some_and(|summary| summary.files_failed > 0);
-    if let Some(failure) = access.failure().filter(|_| failed) {
-        // Why there were no credentials is better known than what the store's client made of it.
-        run.error = Some(failure);
-        run.files.iter_mut().filter_map(|file| file.error.as_mut()).for_each(|error| error.hint = None);
-        run.summary.iter_mut().flat_map(errors_of).for_each(|error| error.hint = None);
-    }
-    if run.no_files {
-        nothing_found(&mut run, no_files, log, warnings);
-    }
-    run
 }
 
 /// What becomes of a source that has no file.

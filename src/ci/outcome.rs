@@ -99,8 +99,6 @@ pub(super) struct Run {
     pub(super) files: Vec<FileReport>,
     /// Why it could not begin, or was given up.
     pub(super) error: Option<ErrorReport>,
-    /// Whether its source has no file.
-    pub(super) no_files: bool,
 }
 
 /// All of a job.

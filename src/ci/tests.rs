@@ -150,7 +150,6 @@ fn job(name: &str) -> (Outcome, String) {
         summary: None,
         files: Vec::new(),
         error: Some(ErrorReport { message: name.to_owned(), hint: Some(format!("{name}\n{name}")) }),
-        no_files: false,
     };
     let outcome = Outcome { runs: vec![run], warnings: vec![name.to_owned()], ..Outcome::default() };
     let text = String::from_utf8(printed.0.lock().expect("no poison").clone()).expect("UTF-8");
@@ -302,7 +301,6 @@ fn a_summary_never_grows_too_long() {
             summary: None,
             files: Vec::new(),
             error: None,
-            no_files: false,
         }
     });
     let outcome = Outcome { runs: runs.collect(), ..Outcome::default() };

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use strict_s3::{Fault, FaultAction};
 
-use super::support::{Run, Target, noise, run, set_age, start};
+use super::support::{Run, Target, github_outputs, noise, run, set_age, start};
 
 /// Longer than any test waits.
 const FOREVER: FaultAction = FaultAction::Stall(Duration::from_secs(600));
@@ -41,12 +41,7 @@ fn left(target: &Target, file: &str) -> String {
 /// The outputs of a step.
 fn outputs(target: &Target) -> BTreeMap<String, String> {
     let text = left(target, ".outputs");
-    let (mut lines, mut found) = (text.lines(), BTreeMap::new());
-    while let Some(line) = lines.next() {
-        let (name, end) = line.split_once("<<").unwrap_or_else(|| panic!("no output begins like this: {line}"));
-        let value: Vec<&str> = lines.by_ref().take_while(|line| *line != end).collect();
-        found.insert(name.to_owned(), value.join("\n"));
-    }
+    let found = github_outputs(&text);
     assert_eq!(found.len(), hugesync::ci::OUTPUTS.len(), "{text}");
     found
 }

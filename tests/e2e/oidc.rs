@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::identity::{ACCOUNT, Identity, No, ROLE};
-use super::support::{Run, Target, bare_command, noise, run, side_by_side, start};
+use super::support::{Run, Target, bare_command, github_outputs, noise, run, side_by_side, start};
 
 const MB: usize = 1_000_000;
 
@@ -64,14 +64,7 @@ fn setup() -> (Target, Identity) {
 
 /// The outputs of a GitHub step, read as the runner reads them.
 fn outputs(target: &Target) -> BTreeMap<String, String> {
-    let text = fs::read_to_string(target.path("outputs")).expect("outputs");
-    let (mut lines, mut found) = (text.lines(), BTreeMap::new());
-    while let Some(line) = lines.next() {
-        let (name, end) = line.split_once("<<").unwrap_or_else(|| panic!("no output begins like this: {line}"));
-        let value: Vec<&str> = lines.by_ref().take_while(|line| *line != end).collect();
-        found.insert(name.to_owned(), value.join("\n"));
-    }
-    found
+    github_outputs(&fs::read_to_string(target.path("outputs")).expect("outputs"))
 }
 
 /// Asserts that no secret shows up anywhere but where it is to be hidden, and that all were.

@@ -2,6 +2,7 @@
 //!
 //! It asserts nothing about a sync beyond the exit code that a test names.
 
+use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::fs::{self, File};
 use std::io::{Read as _, Seek as _};
@@ -347,6 +348,17 @@ impl Run {
     pub(crate) fn verified(&self) -> bool {
         self.json()["verified"] == true
     }
+}
+
+/// The outputs of a GitHub step.
+pub(crate) fn github_outputs(text: &str) -> BTreeMap<String, String> {
+    let (mut lines, mut found) = (text.lines(), BTreeMap::new());
+    while let Some(line) = lines.next() {
+        let (name, end) = line.split_once("<<").unwrap_or_else(|| panic!("no output begins like this: {line}"));
+        let value: Vec<&str> = lines.by_ref().take_while(|line| *line != end).collect();
+        found.insert(name.to_owned(), value.join("\n"));
+    }
+    found
 }
 
 /// What the first signature of a sidecar claims.

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use thiserror::Error;
 use tokio_util::sync::CancellationToken;
 
+use crate::auth::{AuthError, Keys};
 use crate::store::local::{LocalSingle, LocalTree, TreeOptions};
 use crate::store::s3::{ConnectError, S3Settings, S3Store};
 use crate::store::{
@@ -66,6 +67,9 @@ pub enum AppError {
     /// There is no client for the store.
     #[error(transparent)]
     Connect(#[from] ConnectError),
+    /// There are no credentials.
+    #[error(transparent)]
+    Auth(#[from] Box<AuthError>),
     /// The store refused or failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -73,16 +77,21 @@ pub enum AppError {
 
 impl AppError {
     /// What to do about it.
-    pub fn hint(&self) -> Option<&'static str> {
-        match self {
+    pub fn hint(&self) -> Option<String> {
+        if let Self::Auth(error) = self {
+            return error.hint();
+        }
+        let hint = match self {
             Self::Connect(ConnectError::NoRegion(_)) => Some("name it with --region, or set AWS_REGION"),
             Self::Connect(ConnectError::BadEndpoint(_)) => Some("write it like https://host:port"),
+            Self::Connect(ConnectError::Bundle(_)) => Some("let it name a file of certificates in PEM, or unset it"),
             Self::NeedsFolder { .. } => {
                 Some("nothing was done; name the folder that the file lies in, or leave the option out")
             }
             Self::Store(error) => error.kind.hint(),
             _ => None,
-        }
+        };
+        hint.map(str::to_owned)
     }
 }
 
@@ -107,7 +116,7 @@ async fn prepare(request: SyncRequest) -> Result<(Job, Arc<dyn Store>), AppError
     let name = SourceName::parse(source.to_str().ok_or_else(|| AppError::NotUtf8(source.clone()))?);
     let rules = tree.rules.clone();
     let found = look_at(&source, &name, tree, &options).await?;
-    let settings = S3Settings { bucket: destination.bucket.clone(), ..s3 };
+    let settings = S3Settings { bucket: destination.bucket.clone(), ..with_credentials(s3).await? };
     let store: Arc<dyn Store> = Arc::new(S3Store::connect(&settings).await?);
     if let Looked::Folder(folder) = found {
         let prefix = destination.prefix_for(&name);
@@ -131,6 +140,14 @@ async fn prepare(request: SyncRequest) -> Result<(Job, Arc<dyn Store>), AppError
         Looked::File | Looked::Folder(_) => Arc::new(LocalSingle::new(source, key)),
     };
     Ok((Job { source, prefix: String::new(), destination, is_tree: false }, store))
+}
+
+/// The credentials of a profile that the user names: they decide, whatever the environment holds.
+async fn with_credentials(s3: S3Settings) -> Result<S3Settings, AppError> {
+    let (None, Some(profile)) = (&s3.credentials, &s3.profile) else { return Ok(s3) };
+    let keys = Keys::Profile(profile.clone());
+    let provider = keys.provider(s3.region.as_deref(), Arc::new(|_: &str| {})).await.map_err(Box::new)?;
+    Ok(S3Settings { credentials: Some(provider), ..s3 })
 }
 
 /// A copy of an object at its own key is none.

@@ -4,12 +4,13 @@
 //! only new ranges are uploaded, and the store stitches them together with ranges of the old object.
 //!
 //! The layers, from the inside out: [`delta`], [`sidecar`], [`stitch`] and [`tree`] are pure; [`store`] is the edge where
-//! bytes live and [`auth`] how credentials are got; [`sync`] is the engine; [`app`] joins stores to it; `options` are what
+//! bytes live and [`auth`] how credentials are got, both through [`aws`]; [`sync`] is the engine; [`app`] joins stores to it; `options` are what
 //! users ask for; [`ci`] is the front-end of pipelines and [`cli`] the command line. ARCHITECTURE.md says more, and
 //! `tests/layers.rs` holds the imports to it.
 
 pub mod app;
 pub mod auth;
+pub mod aws;
 pub mod ci;
 pub mod cli;
 pub mod delta;

@@ -18,6 +18,7 @@ mod e2e {
     mod numbers;
     mod oidc;
     mod options;
+    mod reach;
     mod refusals;
     mod report;
     mod scenario;

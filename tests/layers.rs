@@ -17,18 +17,19 @@ struct Layer {
 }
 
 /// From the bottom up; ARCHITECTURE.md says why.
-const LAYERS: [Layer; 14] = [
+const LAYERS: [Layer; 15] = [
     Layer { module: "delta", may: &[], but_not: IMPURE, crates: Some(&["blake3", "crc_fast", "thiserror"]) },
     Layer { module: "sidecar", may: &["delta"], but_not: IMPURE, crates: Some(&["blake3", "thiserror"]) },
     Layer { module: "stitch", may: &["delta"], but_not: IMPURE, crates: Some(&["thiserror"]) },
     Layer { module: "tree", may: &[], but_not: IMPURE, crates: Some(&["blake3", "regex", "thiserror"]) },
+    Layer { module: "aws", may: &[], but_not: FRONT_END, crates: None },
     Layer {
         module: "store",
-        may: &["stitch::PartLimits", "stitch::CostModel", "delta::ReadAt", "tree"],
+        may: &["aws", "stitch::PartLimits", "stitch::CostModel", "delta::ReadAt", "tree"],
         but_not: FRONT_END,
         crates: None,
     },
-    Layer { module: "auth", may: &[], but_not: &["std::env", "clap", "indicatif"], crates: None },
+    Layer { module: "auth", may: &["aws"], but_not: &["std::env", "clap", "indicatif"], crates: None },
     Layer {
         module: "sync",
         may: &["delta", "sidecar", "stitch", "tree", "store"],

@@ -9,6 +9,7 @@ use thiserror::Error;
 use super::hint;
 use super::refusal::{Asked, Refusal};
 use super::token::shown;
+use crate::aws::BadBundle;
 
 /// Why there are no credentials. `Display` is the message, one line; [`hint`](Self::hint) says what to do.
 #[derive(Debug, Error)]
@@ -83,6 +84,15 @@ pub enum AuthError {
     /// Neither a role nor keys, and the machine has none.
     #[error("there are no credentials: neither a role nor keys are given, and this machine has none")]
     NoCredentials,
+    /// The profile that the user names is not there.
+    #[error("there is no profile {0:?} in the AWS configuration files")]
+    NoProfile(String),
+    /// The profile that the user names has no credentials; or there is not a single profile.
+    #[error("the AWS configuration files hold no credentials for profile {0:?}")]
+    NoKeysInProfile(String),
+    /// The certificates to trust cannot be used.
+    #[error(transparent)]
+    Bundle(#[from] BadBundle),
     /// The SDK knows where credentials should be, and cannot get them.
     #[error("cannot load the credentials: {0}")]
     NotLoaded(String),

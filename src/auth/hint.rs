@@ -40,7 +40,18 @@ pub(super) fn of(error: &AuthError) -> Option<String> {
             "name a role (role-to-assume), or give keys (aws-access-key-id and aws-secret-access-key, or the AWS_* variables)"
                 .to_owned()
         }
-        AuthError::NotLoaded(_) => "check aws-profile, and the AWS_* variables and files".to_owned(),
+        AuthError::NoProfile(_) => {
+            "nothing was sent; `aws configure list-profiles` lists them (~/.aws/config and ~/.aws/credentials, or what \
+             AWS_CONFIG_FILE and AWS_SHARED_CREDENTIALS_FILE name)"
+                .to_owned()
+        }
+        AuthError::NoKeysInProfile(_) => {
+            "nothing was sent; give it keys (`aws configure --profile NAME`), a role or a login, or name another profile; \
+             keys in the environment are not used where a profile is named"
+                .to_owned()
+        }
+        AuthError::Bundle(_) => "let it name a file of certificates in PEM, or unset it".to_owned(),
+        AuthError::NotLoaded(_) => "check the profile, and the AWS_* variables and files".to_owned(),
         AuthError::TooSlow(_) => "check the network and the proxy settings".to_owned(),
     })
 }

@@ -20,6 +20,7 @@ use serde_json::Value;
 use super::Secret;
 use super::error::{AuthError, Trouble, chain};
 use super::token::Claims;
+use crate::aws::{self, Reach};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
@@ -35,9 +36,10 @@ pub(super) async fn fetch(url: &str, bearer: &Secret, audience: &str, backoff: D
     let url = with_audience(url, audience);
     let (origin, path) = split(&url).ok_or_else(|| failed(Trouble::NoUrl))?;
     let path = path.to_owned();
+    let reach = Reach::of("GitHub's token endpoint");
     let mut sensitive = Layer::new("SensitiveOutput");
     sensitive.store_put(SensitiveOutput);
-    let operation = Operation::builder()
+    let mut operation = Operation::builder()
         .service_name("GitHub")
         .operation_name("IdentityToken")
         .endpoint_url(origin)
@@ -48,6 +50,8 @@ pub(super) async fn fetch(url: &str, bearer: &Secret, audience: &str, backoff: D
         .standard_retry(&RetryConfig::standard().with_max_attempts(ATTEMPTS).with_initial_backoff(backoff))
         .retry_classifier(TransientErrorClassifier::<Error>::new())
         .retry_classifier(HttpStatusCodeClassifier::new_from_codes(PASSING.as_slice()))
+        .interceptor(reach.clone())
+        .retry_classifier(reach)
         .with_connection_poisoning()
         .runtime_plugin(StaticRuntimePlugin::new().with_config(sensitive.freeze()))
         .serializer(move |bearer: Secret| {
@@ -57,9 +61,11 @@ pub(super) async fn fetch(url: &str, bearer: &Secret, audience: &str, backoff: D
             request.headers_mut().try_insert("authorization", format!("bearer {}", bearer.reveal()))?;
             Ok(request)
         })
-        .deserializer(|response: &HttpResponse| answer(response).map_err(OrchestratorError::operation))
-        .build();
-    operation.invoke(bearer.clone()).await.map_err(|error| failed(trouble(error)))
+        .deserializer(|response: &HttpResponse| answer(response).map_err(OrchestratorError::operation));
+    if let Some(client) = aws::http_client()? {
+        operation = operation.http_client(client);
+    }
+    operation.build().invoke(bearer.clone()).await.map_err(|error| failed(trouble(error)))
 }
 
 /// The token in an answer.

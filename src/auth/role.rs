@@ -177,7 +177,7 @@ mod tests {
             external_id: None,
             allowed_accounts: Vec::new(),
             sts_endpoint: None,
-            by: Via::Keys(Keys::Chain { profile: None }),
+            by: Via::Keys(Keys::Chain),
         }
     }
 

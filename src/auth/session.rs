@@ -40,7 +40,7 @@ impl Session {
             Via::IdentityToken(_) => None,
         };
         let region = request.region.as_deref().unwrap_or_else(|| role.default_region());
-        let sts = Sts::new(keys, region, request.sts_endpoint.as_deref(), pace).await;
+        let sts = Sts::new(keys, region, request.sts_endpoint.as_deref(), pace).await?;
         let asker = Asker { sts, request, role, on_secret };
         let assumed = asker.ask().await?;
         let arn = assumed.arn.clone().unwrap_or_else(|| asker.role.as_str().to_owned());

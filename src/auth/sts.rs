@@ -3,7 +3,6 @@
 use std::error::Error as StdError;
 use std::time::{Duration, SystemTime};
 
-use aws_config::BehaviorVersion;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_credential_types::Credentials;
@@ -24,6 +23,7 @@ use super::refusal::{Asked, Refusal};
 use super::role::{RoleArn, RoleRequest, Via, safe_session_name};
 use super::source::{Identity, TokenSource};
 use super::token::{seconds, shown};
+use crate::aws::{self, Reach};
 
 /// Where STS is asked if nobody says where.
 pub(super) const DEFAULT_REGION: &str = "us-east-1";
@@ -82,10 +82,10 @@ impl Sts {
         region: &str,
         endpoint: Option<&str>,
         pace: Pace,
-    ) -> Self {
+    ) -> Result<Self, AuthError> {
         let loader = match keys {
-            Some((keys, _)) => keys.loader(),
-            None => aws_config::defaults(BehaviorVersion::latest()).no_credentials(),
+            Some((keys, _)) => keys.loader(Some(region)).await?,
+            None => aws::loader()?.no_credentials(),
         };
         let shared = loader
             .region(Region::new(region.to_owned()))
@@ -98,7 +98,11 @@ impl Sts {
             )
             .load()
             .await;
-        let mut config = aws_sdk_sts::config::Builder::from(&shared).retry_classifier(IssuerKeys);
+        let reach = Reach::of("STS");
+        let mut config = aws_sdk_sts::config::Builder::from(&shared)
+            .interceptor(reach.clone())
+            .retry_classifier(reach)
+            .retry_classifier(IssuerKeys);
         if let Some((provider, (_, on_secret))) = shared.credentials_provider().zip(keys) {
             config = config.credentials_provider(kept(provider, on_secret.clone()));
         }
@@ -107,7 +111,7 @@ impl Sts {
         }
         let place =
             endpoint.map_or_else(|| format!("STS in {}", shown(region)), |url| format!("STS at {}", shown(url)));
-        Self { client: Client::from_conf(config.build()), place, pace }
+        Ok(Self { client: Client::from_conf(config.build()), place, pace })
     }
 
     /// Asks for credentials of the role.
@@ -196,7 +200,7 @@ pub async fn account_of(
     on_secret: &OnSecret,
 ) -> Result<String, AuthError> {
     let region = region.unwrap_or(DEFAULT_REGION);
-    let sts = Sts::new(Some((keys, on_secret)), region, sts_endpoint, Pace::default()).await;
+    let sts = Sts::new(Some((keys, on_secret)), region, sts_endpoint, Pace::default()).await?;
     let asked = || Asked { place: sts.place.clone(), at: seconds(SystemTime::now()), ..Asked::default() };
     let answer = sts.client.get_caller_identity().send().await.map_err(|error| Failure::of(error).error(asked()))?;
     let nothing = || Failure::NoAnswer("its answer names no account".to_owned()).error(asked());

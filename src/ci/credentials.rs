@@ -79,14 +79,16 @@ pub(super) fn plan(settings: &Settings, environment: &Environment, log: &Log) ->
         .or_else(|| REGIONS.iter().find_map(|name| environment.get(name)).map(str::to_owned));
     let allowed_accounts = settings.allowed_account_ids.0.clone();
     let sts_endpoint = settings.sts_endpoint_url.0.clone();
-    let chain = || Keys::Chain { profile: settings.aws_profile.0.clone() };
+    let profile = settings.aws_profile.0.clone();
+    let chain = || profile.clone().map_or(Keys::Chain, Keys::Profile);
     let Some(role_arn) = settings.role_to_assume.0.clone() else {
         let keys = given.unwrap_or_else(chain);
         return Ok(Plan::Keys { keys, region, sts_endpoint, allowed_accounts });
     };
     let by = match given {
         Some(keys) => Via::Keys(keys),
-        None if settings.role_chaining.is_on() => Via::Keys(chain()),
+        // A profile that is named is what the role is assumed with.
+        None if settings.role_chaining.is_on() || profile.is_some() => Via::Keys(chain()),
         None => match token(settings, environment, log)? {
             Ok(source) => Via::IdentityToken(source),
             Err(_) if environment.get("AWS_ACCESS_KEY_ID").is_some() => Via::Keys(chain()),
@@ -111,8 +113,20 @@ pub(super) fn plan(settings: &Settings, environment: &Environment, log: &Log) ->
     })))
 }
 
-/// Keys that are settings.
+/// Keys that are settings. Of two settings that would give the credentials, neither outdoes the other.
 fn given(settings: &Settings) -> Result<Option<Keys>, Unusable> {
+    let has_keys = settings.aws_access_key_id.0.is_some() || settings.aws_secret_access_key.0.is_some();
+    if has_keys && settings.aws_profile.0.is_some() {
+        let hint = "leave one of them out: each names an account";
+        return Err(unusable("aws-profile and aws-access-key-id are both set", hint));
+    }
+    if !has_keys && settings.aws_session_token.0.is_some() {
+        let hint = "give aws-access-key-id and aws-secret-access-key too, or leave it out";
+        return Err(unusable("aws-session-token is set and aws-access-key-id is not", hint));
+    }
+    if settings.oidc_token.0.is_some() && settings.oidc_token_variable.0.is_some() {
+        return Err(unusable("oidc-token and oidc-token-variable are both set", "leave one of them out"));
+    }
     let secret = |text: &Option<String>| text.as_deref().map(Secret::new);
     match (secret(&settings.aws_access_key_id.0), secret(&settings.aws_secret_access_key.0)) {
         (Some(access_key_id), Some(secret_access_key)) => {

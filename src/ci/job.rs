@@ -208,8 +208,10 @@ impl Syncs<'_> {
             }
             Some(Err(AppError::Interrupted)) => {}
             Some(Err(error)) => {
-                run.error =
-                    Some(ErrorReport { message: in_settings(&error.to_string()), hint: error.hint().map(in_settings) });
+                run.error = Some(ErrorReport {
+                    message: in_settings(&error.to_string()),
+                    hint: error.hint().as_deref().map(in_settings),
+                });
             }
         }
         let failed = |summary: &Summary| summary.files_failed > 0 || summary.error.is_some();

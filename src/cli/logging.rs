@@ -17,17 +17,15 @@ use crate::options::LogFormat;
 /// The target of events that are for the log file alone.
 pub(super) const FILES: &str = "files";
 
-/// Starts logging. `RUST_LOG` decides where it is set, else how often `-v` was given.
+/// Starts logging. How often `-v` was given decides what is logged; `RUST_LOG` does where it was not given twice or more.
 ///
 /// `log_file` gets what happens to each file too: the events of [`FILES`].
 pub(super) fn start(verbose: u8, format: LogFormat, bars: &MultiProgress, log_file: Option<File>) {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| {
-        EnvFilter::new(match verbose {
-            0 | 1 => "warn,aws=error,hyper=error",
-            2 => "warn,hugesync=debug",
-            _ => "warn,hugesync=trace",
-        })
-    });
+    let filter = match verbose {
+        0 | 1 => EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn,aws=error,hyper=error")),
+        2 => EnvFilter::new("warn,hugesync=debug"),
+        _ => EnvFilter::new("warn,hugesync=trace"),
+    };
     let writer = AboveBars(bars.clone());
     let colours = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
     // What is for the file is printed in other ways on stderr.

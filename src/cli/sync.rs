@@ -114,7 +114,7 @@ fn finished(args: &SyncArgs, summary: &Summary, printed: io::Result<()>) -> Exit
 fn failed(args: &SyncArgs, error: &AppError) -> ExitCode {
     let format = args.output.log_format;
     let (message, hint) = (error.to_string(), error.hint());
-    print_error(format, &human::name(&message), hint);
+    print_error(format, &human::name(&message), hint.as_deref());
     if args.output.json {
         let report = json!({ "version": JSON_VERSION, "error": { "message": message, "hint": hint } });
         // The error has been said on stderr; that stdout is closed adds nothing to it.

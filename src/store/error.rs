@@ -39,6 +39,10 @@ pub enum ErrorKind {
     Unavailable,
     /// The store cannot be reached, or the connection broke, for longer than the retries lasted.
     Network,
+    /// Whoever answers is not trusted: a certificate of an unknown authority, of another host, or none.
+    Untrusted,
+    /// There is no such host, or nothing listens there.
+    NoServer,
     /// The object is longer than the caller takes.
     TooLarge,
     /// The object is archived and cannot be read.
@@ -59,6 +63,11 @@ impl ErrorKind {
     /// Whether somebody else wrote to the same key.
     pub const fn is_conflict(self) -> bool {
         matches!(self, Self::PreconditionFailed | Self::Conflict)
+    }
+
+    /// Whether no answer came, so that nobody knows whether the request was carried out.
+    pub const fn is_silence(self) -> bool {
+        matches!(self, Self::Network | Self::NoServer | Self::Untrusted)
     }
 
     /// Whether it is the credentials, or the clock that they are checked by, whatever is asked for.
@@ -84,6 +93,12 @@ impl ErrorKind {
             Self::Throttled => "run again later, or with a smaller --jobs",
             Self::Unavailable => "the store has trouble: run again later",
             Self::Network => "check the network, the proxy settings and --endpoint-url",
+            Self::Untrusted => {
+                "if the certificate is right (a company's own authority, a proxy that looks into connections), name the file \
+                 of its authority with AWS_CA_BUNDLE, or add it to the system's with SSL_CERT_FILE; for a server without \
+                 TLS write http://"
+            }
+            Self::NoServer => "check --endpoint-url, --region and the proxy settings (HTTPS_PROXY, NO_PROXY)",
             Self::BadAttributes => {
                 "an object holds 2 KiB of user metadata in ASCII and 10 tags: set fewer or shorter ones"
             }

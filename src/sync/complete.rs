@@ -81,7 +81,7 @@ pub(super) async fn complete(
 
 /// Whether an error may hide that an earlier attempt at the same request was carried out.
 fn may_have_been_done(kind: ErrorKind) -> bool {
-    matches!(kind, ErrorKind::NoSuchUpload | ErrorKind::Network | ErrorKind::Unavailable) || kind.is_conflict()
+    matches!(kind, ErrorKind::NoSuchUpload | ErrorKind::Unavailable) || kind.is_silence() || kind.is_conflict()
 }
 
 fn not_equal(task: &Task) -> FileError {

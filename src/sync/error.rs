@@ -65,7 +65,10 @@ impl FileError {
     /// Whether every other file would fail in the same way.
     pub(super) fn concerns_all(&self) -> bool {
         matches!(self, Self::Store(error) if error.kind.concerns_credentials()
-            || matches!(error.kind, ErrorKind::NoSuchBucket | ErrorKind::WrongRegion))
+        || matches!(
+            error.kind,
+            ErrorKind::NoSuchBucket | ErrorKind::WrongRegion | ErrorKind::Untrusted | ErrorKind::NoServer
+        ))
     }
 }
 

@@ -273,10 +273,10 @@ fn unless_conflict<T>(written: Result<T, FileError>) -> Result<(), FileError> {
 async fn give_up(task: &Task, multipart: &dyn MultipartStore, upload: &Upload, resumable: bool, error: &FileError) {
     let passing = match error {
         FileError::Interrupted => true,
-        FileError::Store(StoreError { kind, .. }) => matches!(
-            kind,
-            ErrorKind::Network | ErrorKind::Unavailable | ErrorKind::Throttled | ErrorKind::ExpiredCredentials
-        ),
+        FileError::Store(StoreError { kind, .. }) => {
+            kind.is_silence()
+                || matches!(kind, ErrorKind::Unavailable | ErrorKind::Throttled | ErrorKind::ExpiredCredentials)
+        }
         _ => false,
     };
     if passing && resumable {

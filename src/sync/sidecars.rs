@@ -100,13 +100,9 @@ pub(super) async fn write(
 fn is_ours(kind: ErrorKind) -> bool {
     let of_all = matches!(
         kind,
-        ErrorKind::Network
-            | ErrorKind::Unavailable
-            | ErrorKind::Throttled
-            | ErrorKind::NoSuchBucket
-            | ErrorKind::WrongRegion
+        ErrorKind::Unavailable | ErrorKind::Throttled | ErrorKind::NoSuchBucket | ErrorKind::WrongRegion
     );
-    !of_all && !kind.concerns_credentials()
+    !of_all && !kind.is_silence() && !kind.concerns_credentials()
 }
 
 /// An error and what lies beneath it, on one line.

@@ -441,3 +441,54 @@ fn roles_are_assumed_with_keys() {
     target.double().clear_requests();
     fails(&target, &mut given, &["STS does not let these credentials assume", "sts:AssumeRole"]);
 }
+
+/// A profile that is named decides, over keys in the environment and over identity tokens.
+#[test]
+fn a_profile_that_is_named_decides() {
+    let (target, identity) = setup();
+    identity.lasts(Duration::from_secs(3600));
+    let file = format!(
+        "[uploads]\naws_access_key_id = {}\naws_secret_access_key = {}\n[other]\naws_access_key_id = AKIAOTHER\n\
+         aws_secret_access_key = other-secret\n",
+        target.access_key, target.secret_key
+    );
+    let file = target.file("credentials", file);
+    let named = |profile: &str| {
+        let mut command = step(&target, &identity);
+        command.env_remove("HUGESYNC_ROLE_TO_ASSUME").env("AWS_SHARED_CREDENTIALS_FILE", &file);
+        command.env("AWS_ACCESS_KEY_ID", "AKIANOBODY").env("AWS_SECRET_ACCESS_KEY", "nobodys-secret");
+        command.env("INPUT_AWS_PROFILE", profile);
+        command
+    };
+    run(&mut named("uploads")).ok();
+    let other = run(&mut named("other")).exits(1);
+    assert!(other.stdout.contains("InvalidAccessKeyId"), "{}", other.text());
+    target.double().clear_requests();
+    fails(&target, &mut named("upload"), &["there is no profile \"upload\"", "aws configure list-profiles"]);
+    assert_eq!(target.double().traffic().requests, 0);
+
+    run(named("uploads").env("HUGESYNC_ROLE_TO_ASSUME", ROLE)).ok();
+    assert_eq!(identity.calls("AssumeRole")[0].access_key.as_ref(), Some(&target.access_key));
+    assert_eq!(identity.tokens(), 0, "no identity token is asked for");
+}
+
+/// Of two settings that would give the credentials neither outdoes the other.
+#[test]
+fn settings_that_contradict_each_other_are_refused() {
+    let (target, identity) = setup();
+    let keys = [("INPUT_AWS_ACCESS_KEY_ID", "AKIA"), ("INPUT_AWS_SECRET_ACCESS_KEY", "secret-of-it")];
+    let token = ("INPUT_AWS_SESSION_TOKEN", "token-of-it");
+    let profile = ("INPUT_AWS_PROFILE", "uploads");
+    let identity_token = [("INPUT_OIDC_TOKEN", "a-token-of-mine"), ("INPUT_OIDC_TOKEN_VARIABLE", "MINE")];
+    for (settings, says) in [
+        (vec![keys[0], keys[1], profile], "aws-profile and aws-access-key-id are both set"),
+        (vec![token], "aws-session-token is set and aws-access-key-id is not"),
+        (vec![token, profile], "aws-session-token is set and aws-access-key-id is not"),
+        (vec![keys[0]], "aws-access-key-id is set and aws-secret-access-key is not"),
+        (identity_token.to_vec(), "oidc-token and oidc-token-variable are both set"),
+    ] {
+        let refused = run(step(&target, &identity).envs(settings)).exits(2);
+        assert!(refused.stdout.contains(says), "{says}: {}", refused.text());
+    }
+    assert_eq!((identity.tokens(), target.double().traffic().requests), (0, 0));
+}

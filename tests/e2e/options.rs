@@ -203,7 +203,9 @@ fn endpoint_region_and_profile_say_where_and_who() {
     let target = Target::start();
     let path = target.file("x", "x");
     let bad = run(target.command().args(["sync", "--endpoint-url", "127.0.0.1:1"]).arg(&path).arg("s3://bucket/"));
-    bad.exits(1).says("endpoint \"127.0.0.1:1\" is no http:// or https:// URL").says("hint: write it like https://");
+    bad.exits(1)
+        .says("endpoint \"127.0.0.1:1\" is not an http:// or https:// URL")
+        .says("hint: write it like https://");
     let nowhere = run(target.command().env_remove("AWS_REGION").arg("sync").arg(&path).arg("s3://bucket/"));
     nowhere.exits(1).says("no region is set for bucket \"bucket\"").says("hint: name it with --region");
     // The signature names the region: a listener that never answers reads it.
@@ -219,15 +221,63 @@ fn endpoint_region_and_profile_say_where_and_who() {
         running.kill();
         assert!(signed.contains(&format!("/{region}/s3/")), "{options:?}: {signed}");
     }
+}
 
-    let config = target.file("credentials", "[ci]\naws_access_key_id = test\naws_secret_access_key = testtest\n");
-    let with_profile = |options: &[&str]| {
+/// Who names a profile means it, as with the AWS CLI: no keys of another account are used in its place.
+#[test]
+fn a_profile_that_is_named_decides() {
+    let target = Target::start();
+    let path = target.file("x", "x");
+    let keys = "[ci]\naws_access_key_id = test\naws_secret_access_key = testtest\n\
+                [other]\naws_access_key_id = AKIAOTHER\naws_secret_access_key = s\n";
+    let credentials = target.file("credentials", keys);
+    let config = target.file(
+        "config",
+        "[profile bare]\nregion = us-east-1\n[profile lost]\nrole_arn = arn:aws:iam::1:role/r\nsource_profile = gone\n",
+    );
+    let sync = |keys: [&str; 2], environment: &[(&str, &str)], options: &[&str]| {
         let mut command = bare_command();
-        command.env("AWS_SHARED_CREDENTIALS_FILE", &config).env("AWS_REGION", "us-east-1");
-        run(command.args(["sync", "--endpoint-url", &target.endpoint]).args(options).arg(&path).arg("s3://bucket/"))
+        command.env("AWS_SHARED_CREDENTIALS_FILE", &credentials).env("AWS_CONFIG_FILE", &config);
+        command.env("AWS_REGION", "us-east-1").envs(environment.iter().copied());
+        if !keys[0].is_empty() {
+            command.env("AWS_ACCESS_KEY_ID", keys[0]).env("AWS_SECRET_ACCESS_KEY", keys[1]);
+        }
+        command.args(["sync", "--endpoint-url", &target.endpoint, "--path-style"]).args(options);
+        run(command.arg(&path).arg("s3://bucket/"))
     };
-    with_profile(&["--profile", "ci"]).ok();
-    with_profile(&[]).exits(1).says("no credentials were found");
+    let (good, bad, none) = (["test", "testtest"], ["AKIANOBODY", "s"], ["", ""]);
+    sync(none, &[], &["--profile", "ci"]).ok();
+    sync(none, &[], &[]).exits(1).says("no credentials were found");
+    sync(bad, &[], &["--profile", "ci"]).ok();
+    sync(good, &[], &["--profile", "other"]).exits(1).says("InvalidAccessKeyId");
+    // Where only a variable names it, keys in other variables come first.
+    sync(good, &[("AWS_PROFILE", "other")], &[]).ok();
+    sync(none, &[("AWS_PROFILE", "ci")], &[]).ok();
+    sync(bad, &[("AWS_PROFILE", "other")], &["--profile", "ci"]).ok();
+
+    target.double().clear_requests();
+    for (profile, says) in [
+        ("ic", "there is no profile \"ic\" in the AWS configuration files"),
+        ("bare", "the AWS configuration files hold no credentials for profile \"bare\""),
+        ("lost", "cannot load the credentials: "),
+    ] {
+        let refused = sync(good, &[], &["--profile", profile, "--json"]).exits(1).says(says).says("hint: ");
+        assert!(refused.json()["error"]["message"].as_str().is_some_and(|text| text.contains(says)));
+    }
+    assert_eq!(target.double().traffic().requests, 0);
+}
+
+/// What is asked for by an option is not outdone by the environment.
+#[test]
+fn options_come_before_the_environment() {
+    let target = Target::start();
+    let path = target.file("x", "x");
+    let mut command = target.sync_command(&path, "s3://bucket/", &["--region", "us-east-1"]);
+    command.env("AWS_REGION", "eu-west-1").env("AWS_DEFAULT_REGION", "eu-west-1");
+    command.env("AWS_ENDPOINT_URL", "http://127.0.0.1:1").env("AWS_ENDPOINT_URL_S3", "http://127.0.0.1:1");
+    run(&mut command).ok();
+    let mut verbose = target.sync_command(&path, "s3://bucket/", &["-vvv"]);
+    run(verbose.env("RUST_LOG", "off")).ok().says("HeadObject");
 }
 
 /// With `--path-style` the bucket is in the path, whatever the host is called.

@@ -171,6 +171,8 @@ async fn are_the_reference() {
     add("no keys", text(&AuthError::NoKeys("the SDK's text".to_owned()), &none));
     add("no credentials at all", text(&AuthError::NoCredentials, &none));
     add("credentials that cannot be loaded", text(&AuthError::NotLoaded("the SDK's text".to_owned()), &none));
+    add("a profile that is not there", text(&AuthError::NoProfile("uploads".to_owned()), &none));
+    add("a profile without credentials", text(&AuthError::NoKeysInProfile("uploads".to_owned()), &none));
     add("too slow", text(&AuthError::TooSlow(50), &none));
 
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/auth/failures.txt");

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use aws_config::BehaviorVersion;
 use aws_config::identity::IdentityCache;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
@@ -18,6 +17,7 @@ use thiserror::Error;
 use super::bandwidth::Bandwidth;
 use super::wire::Wire;
 use super::{Encryption, S3Store};
+use crate::aws::{self, BadBundle, Reach};
 
 /// Attempts of a request, the first included: with the SDK's jittered back-off (up to 20 s a wait) a store may ask to
 /// slow down for about a minute.
@@ -51,7 +51,8 @@ pub struct S3Settings {
     pub endpoint_url: Option<String>,
     /// The region.
     pub region: Option<String>,
-    /// The profile of the shared configuration files.
+    /// The profile of the shared configuration files that a region and an endpoint come from. Its credentials are the
+    /// caller's business ([`S3Settings::credentials`]).
     pub profile: Option<String>,
     /// Who gives the credentials; asked again when they run out, not before.
     pub credentials: Option<SharedCredentialsProvider>,
@@ -66,18 +67,21 @@ pub struct S3Settings {
 /// Why there is no client.
 #[derive(Debug, Error)]
 pub enum ConnectError {
-    /// The endpoint is no URL.
-    #[error("endpoint {0:?} is no http:// or https:// URL")]
+    /// The endpoint is not a URL.
+    #[error("endpoint {0:?} is not an http:// or https:// URL")]
     BadEndpoint(String),
     /// No region is set anywhere.
     #[error("no region is set for bucket {0:?}")]
     NoRegion(String),
+    /// The certificates to trust cannot be used.
+    #[error(transparent)]
+    Bundle(#[from] BadBundle),
 }
 
 impl S3Store {
     /// A client for one bucket. Sends nothing yet.
     pub async fn connect(settings: &S3Settings) -> Result<Self, ConnectError> {
-        let mut loader = aws_config::defaults(BehaviorVersion::latest())
+        let mut loader = aws::loader()?
             .retry_config(RetryConfig::standard().with_max_attempts(MAX_ATTEMPTS))
             .timeout_config(TimeoutConfig::builder().connect_timeout(CONNECT_TIMEOUT).build());
         if let Some(profile) = &settings.profile {
@@ -98,7 +102,7 @@ impl S3Store {
             loader = loader.endpoint_url(url);
         }
         let shared = loader.load().await;
-        let wire = Wire::default();
+        let (wire, reach) = (Wire::default(), Reach::of("the store"));
         let mut config = aws_sdk_s3::config::Builder::from(&shared)
             .force_path_style(settings.path_style)
             // Every payload comes with its own CRC64NVME or MD5; what other stores do not know they must not be sent.
@@ -112,7 +116,9 @@ impl S3Store {
                     .build(),
             )
             .stalled_stream_protection(StalledStreamProtectionConfig::enabled().grace_period(STALL_GRACE).build())
-            .interceptor(wire.clone());
+            .interceptor(wire.clone())
+            .interceptor(reach.clone())
+            .retry_classifier(reach);
         if shared.region().is_none() {
             if shared.endpoint_url().is_none() {
                 return Err(ConnectError::NoRegion(settings.bucket.clone()));

@@ -7,6 +7,7 @@ use aws_sdk_s3::operation::RequestId;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::ConnectorError;
 
+use crate::aws::{Obstacle, obstacle};
 use crate::store::{ErrorKind, StoreError};
 
 /// An SDK error as a store error: `operation` on `target`.
@@ -125,7 +126,12 @@ fn no_answer(failure: Option<&ConnectorError>) -> (ErrorKind, String) {
     if text.contains("credentials") {
         return (ErrorKind::NoCredentials, format!("no credentials were found ({text})"));
     }
-    (ErrorKind::Network, text)
+    match failure.map(obstacle) {
+        Some(Obstacle::Untrusted) => (ErrorKind::Untrusted, format!("there is no trusted connection: {text}")),
+        Some(Obstacle::UnknownHost) => (ErrorKind::NoServer, format!("there is no such host: {text}")),
+        Some(Obstacle::Refused) => (ErrorKind::NoServer, format!("there is no server: {text}")),
+        Some(Obstacle::Passing) | None => (ErrorKind::Network, text),
+    }
 }
 
 fn construction_failure<E>(error: &SdkError<E, HttpResponse>) -> (ErrorKind, String)

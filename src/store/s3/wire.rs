@@ -22,7 +22,6 @@ struct Seen {
     requests: Mutex<BTreeMap<String, u64>>,
     throttles: AtomicU64,
     to_aws: AtomicBool,
-    silence_told: AtomicBool,
 }
 
 impl Wire {
@@ -82,10 +81,6 @@ impl Intercept for Wire {
         // 503 SlowDown on S3, 429 elsewhere.
         if matches!(status, Some(429 | 503)) {
             self.0.throttles.fetch_add(1, Ordering::Relaxed);
-        }
-        let unheard = matches!(context.output_or_error(), Some(Err(error)) if error.is_connector_error());
-        if unheard && !self.0.silence_told.swap(true, Ordering::Relaxed) {
-            tracing::warn!(operation, "no answer from the store, trying again for half a minute or so");
         }
         let id = context.response().and_then(|answer| answer.headers().get("x-amz-request-id"));
         tracing::trace!(operation, status, id, "answer");

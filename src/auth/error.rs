@@ -6,7 +6,6 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
-use super::hint;
 use super::refusal::{Asked, Refusal};
 use super::token::shown;
 use crate::aws::BadBundle;
@@ -151,11 +150,6 @@ impl AuthError {
     /// The message.
     pub fn message(&self) -> String {
         self.to_string()
-    }
-
-    /// What to do about it, possibly in several lines.
-    pub fn hint(&self) -> Option<String> {
-        hint::of(self)
     }
 }
 

@@ -5,8 +5,14 @@
 use super::error::{AuthError, NoToken, Trouble};
 use super::refusal::issuer_clock;
 
-/// The hint for an error.
-pub(super) fn of(error: &AuthError) -> Option<String> {
+impl AuthError {
+    /// What to do about it, possibly in several lines.
+    pub fn hint(&self) -> Option<String> {
+        of(self)
+    }
+}
+
+fn of(error: &AuthError) -> Option<String> {
     Some(match error {
         AuthError::NoToken(why) => no_token(*why).to_owned(),
         AuthError::NoRoleArn(_) => "write it like arn:aws:iam::123456789012:role/NAME (role-to-assume)".to_owned(),

@@ -10,12 +10,20 @@ use aws_credential_types::provider::{self, ProvideCredentials, SharedCredentials
 use tokio::sync::Mutex;
 
 use super::OnSecret;
-use super::session::margin;
 
+/// The longest margin between the expiry that the SDK is told and the real one.
+const LONGEST_MARGIN: Duration = Duration::from_secs(300);
+/// A short session's margin is this part of it.
+const MARGIN_PART: u32 = 5;
 /// When credentials without an end are looked up again, as the SDK does.
 const LOOK_AGAIN: Duration = Duration::from_secs(900);
 /// How long credentials are used on that could not be renewed, before that is tried again.
 const PAUSE: Duration = Duration::from_secs(30);
+
+/// How long before their end credentials of this lifetime are renewed.
+pub(super) fn margin(lifetime: Duration) -> Duration {
+    LONGEST_MARGIN.min(lifetime / MARGIN_PART)
+}
 
 /// A provider that asks another one and tells its secrets before it hands them out.
 pub(super) fn kept(provider: SharedCredentialsProvider, on_secret: OnSecret) -> SharedCredentialsProvider {

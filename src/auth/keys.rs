@@ -9,9 +9,9 @@ use aws_credential_types::Credentials;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{ProvideCredentials as _, SharedCredentialsProvider};
 
+use super::arn::DEFAULT_REGION;
 use super::error::{AuthError, chain};
 use super::kept::kept;
-use super::sts::DEFAULT_REGION;
 use super::{OnSecret, Secret};
 use crate::aws;
 

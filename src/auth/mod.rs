@@ -8,6 +8,7 @@
 //! provider that S3 clients are given asks for new ones, with a new token, before the old ones run out. [`AuthError`] says
 //! what went wrong and what to do about it, up to the trust policy to paste.
 
+mod arn;
 mod error;
 mod hint;
 mod kept;
@@ -24,10 +25,11 @@ mod tests;
 mod token;
 mod trust;
 
+pub use arn::RoleArn;
 pub use error::{AuthError, NoToken, Trouble};
 pub use keys::Keys;
 pub use refusal::{Asked, Refusal};
-pub use role::{RoleArn, RoleRequest, Via, check_account, safe_session_name};
+pub use role::{RoleRequest, Via, check_account, safe_session_name};
 pub use secret::Secret;
 pub use session::Session;
 pub use source::TokenSource;

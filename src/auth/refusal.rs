@@ -6,7 +6,7 @@
 use aws_smithy_types::DateTime;
 use aws_smithy_types::date_time::Format;
 
-use super::role::RoleArn;
+use super::arn::RoleArn;
 use super::token::{Claims, shown};
 use super::trust::{has_ids, provider_arn, provider_name, trust_policy};
 

@@ -12,14 +12,12 @@ use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{self, ProvideCredentials, SharedCredentialsProvider, future};
 
 use super::OnSecret;
+use super::arn::{RoleArn, account_in};
 use super::error::AuthError;
-use super::role::{RoleArn, RoleRequest, Via, account_in, check_account};
+use super::kept::margin;
+use super::role::{RoleRequest, Via, check_account};
 use super::sts::{Assumed, Pace, Sts};
 
-/// The longest margin between the expiry that the SDK is told and the real one.
-const LONGEST_MARGIN: Duration = Duration::from_secs(300);
-/// A short session's margin is this part of it.
-const MARGIN_PART: u32 = 5;
 /// A renewal takes less, or has failed. The SDK's cache should wait a little longer (its `load_timeout`).
 const PATIENCE: Duration = Duration::from_secs(50);
 
@@ -105,11 +103,6 @@ fn lifetime(expiration: SystemTime, now: SystemTime, asked: Duration) -> Duratio
         Ok(left) if !left.is_zero() => left.min(asked),
         _ => asked,
     }
-}
-
-/// How long before their end credentials of this lifetime are renewed.
-pub(super) fn margin(lifetime: Duration) -> Duration {
-    LONGEST_MARGIN.min(lifetime / MARGIN_PART)
 }
 
 /// Credentials, and how long they are good by the local clock.

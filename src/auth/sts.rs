@@ -16,17 +16,16 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::retries::classifiers::{ClassifyRetry, RetryAction};
 
 use super::OnSecret;
+use super::arn::{DEFAULT_REGION, RoleArn};
 use super::error::{AuthError, chain};
 use super::kept::{kept, tell};
 use super::keys::Keys;
 use super::refusal::{Asked, Refusal};
-use super::role::{RoleArn, RoleRequest, Via, safe_session_name};
+use super::role::{RoleRequest, Via, safe_session_name};
 use super::source::{Identity, TokenSource};
 use super::token::{seconds, shown};
 use crate::aws::{self, Reach};
 
-/// Where STS is asked if nobody says where.
-pub(super) const DEFAULT_REGION: &str = "us-east-1";
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 /// Attempts for throttling, 5xx, a network that fails, and an issuer that AWS cannot reach.

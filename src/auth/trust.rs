@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::role::RoleArn;
+use super::arn::RoleArn;
 use super::token::Claims;
 
 /// The longest subject that gets a policy; IAM's whole policy has 2,048 characters by default.

@@ -1,4 +1,6 @@
-//! The length of a block: a power of two, chosen from the length of the file.
+//! A block: its length, a power of two that is chosen from the length of the file, and its two sums.
+//!
+//! How sums are computed is the business of `weak.rs` and `strong.rs`.
 
 use std::fmt;
 
@@ -68,6 +70,31 @@ impl fmt::Debug for BlockLen {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "BlockLen({})", self.0)
     }
+}
+
+/// A rolling sum of a block (see `weak.rs`): equal bytes have equal sums, different bytes rarely do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub struct WeakSum(pub u64);
+
+/// A block's chaining value in the BLAKE3 tree of the file it lies in (see `strong.rs`), 32 bytes.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct StrongSum(pub [u8; 32]);
+
+impl fmt::Debug for StrongSum {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("StrongSum(")?;
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))?;
+        f.write_str(")")
+    }
+}
+
+/// The two sums of a block.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BlockSum {
+    /// The rolling sum.
+    pub weak: WeakSum,
+    /// The value in the file's BLAKE3 tree.
+    pub strong: StrongSum,
 }
 
 #[cfg(test)]

@@ -2,7 +2,9 @@
 //!
 //! It compares weak sums only; whether a block really matches is for its strong sum to say.
 
-use super::signature::{Signature, WeakSum};
+use super::block::WeakSum;
+
+use super::signature::Signature;
 
 /// Bits of the filter per block, before rounding up to a power of two: few windows pass by chance, one in this many to
 /// twice as many.
@@ -104,7 +106,7 @@ pub(super) struct Filter<'a> {
 mod tests {
     use super::*;
     use crate::delta::block::BlockLen;
-    use crate::delta::signature::{BlockSum, StrongSum};
+    use crate::delta::block::{BlockSum, StrongSum};
 
     fn may_hold(index: &Index, weak: u64) -> bool {
         let word = index.filter[(weak >> (64 - index.filter.len().trailing_zeros())) as usize];

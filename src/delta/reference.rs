@@ -5,9 +5,9 @@
 
 use std::collections::HashMap;
 
-use super::block::BlockLen;
+use super::block::{BlockLen, BlockSum, WeakSum};
 use super::difference::{Delta, Op};
-use super::signature::{BlockSum, Signature, WeakSum};
+use super::signature::Signature;
 use super::strong::block_value;
 use super::weak::{self, Roller};
 

@@ -3,21 +3,19 @@
 //! It decides nothing about transfers. `reference.rs` is its slow, readable twin.
 
 use std::collections::BTreeMap;
-use std::io;
 use std::num::NonZeroUsize;
 use std::ops::ControlFlow;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use thiserror::Error;
-
-use super::block::BlockLen;
+use super::block::{BlockLen, BlockSum};
 use super::cover::{Claim, Cover};
 use super::crc::BlockCrcs;
 use super::difference::Delta;
+use super::error::ScanError;
 use super::read::{ReadAt, SparseReader};
 use super::segment::{SegmentSums, Task, Worker};
-use super::signature::{BlockSum, Signature};
+use super::signature::Signature;
 use super::straighten::Straightener;
 use super::strong;
 use super::sums::{NO_SUM, signature_of};
@@ -62,22 +60,6 @@ pub struct Scan {
     pub signature: Signature,
     /// The CRC64NVME of any of its ranges.
     pub crcs: BlockCrcs,
-}
-
-/// Why a scan has no result.
-#[derive(Debug, Error)]
-pub enum ScanError {
-    /// The new file could not be read, or is shorter than it was.
-    #[error("reading at byte {offset} failed")]
-    Read {
-        /// Where in the file, in bytes.
-        offset: u64,
-        /// Why.
-        source: io::Error,
-    },
-    /// The progress function asked to stop.
-    #[error("cancelled")]
-    Cancelled,
 }
 
 /// Scans `new` against a `basis` and signs it in blocks of `block_len`, which may differ from those of the basis.

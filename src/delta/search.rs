@@ -8,10 +8,11 @@
 
 use std::ops::Range;
 
+use super::block::WeakSum;
 use super::cover::Claim;
 use super::index::Index;
 use super::roll::{Hit, Hits, Rolling};
-use super::signature::{Signature, WeakSum};
+use super::signature::Signature;
 use super::strong;
 use super::weak::{Prefix, Roller};
 

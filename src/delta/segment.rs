@@ -7,14 +7,15 @@
 use std::ops::Range;
 use std::sync::OnceLock;
 
+use super::block::{BlockSum, StrongSum, WeakSum};
 use super::cover::Claim;
 use super::crc::{combine_crc64, crc64};
+use super::error::ScanError;
 use super::index::Index;
 use super::read::{ReadAt, SparseReader};
 use super::roll::Hits;
-use super::scan::ScanError;
 use super::search::{Basis, Search, View};
-use super::signature::{BlockSum, Signature, StrongSum, WeakSum};
+use super::signature::Signature;
 use super::strong;
 use super::weak::{self, Prefix, Roller};
 

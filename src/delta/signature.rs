@@ -2,36 +2,9 @@
 //!
 //! It holds the sums in memory; their bytes on disk are the sidecar's business.
 
-use std::fmt;
-
 use thiserror::Error;
 
-use super::block::BlockLen;
-
-/// A rolling sum of a block (see `weak.rs`): equal bytes have equal sums, different bytes rarely do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub struct WeakSum(pub u64);
-
-/// A block's chaining value in the BLAKE3 tree of the file it lies in (see `strong.rs`), 32 bytes.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct StrongSum(pub [u8; 32]);
-
-impl fmt::Debug for StrongSum {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("StrongSum(")?;
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))?;
-        f.write_str(")")
-    }
-}
-
-/// The two sums of a block.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct BlockSum {
-    /// The rolling sum.
-    pub weak: WeakSum,
-    /// The value in the file's BLAKE3 tree.
-    pub strong: StrongSum,
-}
+use super::block::{BlockLen, BlockSum};
 
 /// The signature of one version of a file. One that exists has proved itself: its block values merge to its BLAKE3 hash.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -8,7 +8,7 @@
 
 use blake3::hazmat::{HasherExt, Mode, merge_subtrees_non_root, merge_subtrees_root};
 
-use super::signature::{BlockSum, StrongSum};
+use super::block::{BlockSum, StrongSum};
 
 /// The sum of `block`, which lies at `offset` and is the `whole` file or one block of several.
 pub(super) fn block_value(block: &[u8], offset: u64, whole: bool) -> StrongSum {

@@ -4,9 +4,9 @@
 
 use thiserror::Error;
 
-use super::block::BlockLen;
+use super::block::{BlockLen, BlockSum, StrongSum, WeakSum};
 use super::crc::{BlockCrcs, combine_crc64, crc64};
-use super::signature::{BlockSum, Signature, StrongSum, WeakSum};
+use super::signature::Signature;
 use super::strong::{self, BlockHasher};
 use super::weak;
 

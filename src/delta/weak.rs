@@ -7,7 +7,7 @@
 //!
 //! Method: Rabin and Karp, "Efficient randomized pattern-matching algorithms", 1987.
 
-use super::signature::WeakSum;
+use super::block::WeakSum;
 
 /// The multiplier: 2^64 divided by the golden ratio, made odd; being 5 modulo 8, its powers repeat only after 2^62. The
 /// bytes of a sidecar depend on it.

@@ -5,7 +5,7 @@
 use super::{
     limits::{CostModel, PartLimits},
     outline::Stretch,
-    plan::{Part, PartSource},
+    part::{Part, PartSource},
 };
 
 /// How one kind of stretch is cut: evenly, then every cut is rounded down to a multiple of `align` in the new file.

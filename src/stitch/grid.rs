@@ -5,7 +5,7 @@
 use super::{
     limits::{CostModel, PartLimits},
     outline::Candidate,
-    plan::{Part, PartSource},
+    part::{Part, PartSource},
 };
 
 /// If there are no more cell lengths than this, all are tried.

@@ -30,9 +30,11 @@ mod cut;
 mod grid;
 mod limits;
 mod outline;
+mod part;
 mod plan;
 mod ramp;
 mod search;
 
 pub use limits::{CostModel, PartLimits, PlanError};
-pub use plan::{Part, PartSource, Plan, plan, whole};
+pub use part::{Part, PartSource};
+pub use plan::{Plan, plan, whole};

@@ -2,7 +2,9 @@
 
 use std::path::PathBuf;
 
-use super::{Environment, NoToken, Output, Platform, TokenSource, Written, dotenv, in_variable, joined};
+use super::system::{Output, Platform, Written, dotenv, in_variable, joined};
+use crate::auth::{NoToken, TokenSource};
+use crate::ci::environment::Environment;
 
 /// A step of a pipeline.
 pub(super) struct Bitbucket {

@@ -2,9 +2,9 @@
 
 use std::path::PathBuf;
 
-use super::{
-    Environment, NoToken, Output, Platform, TokenSource, Written, in_variable, joined, one_line, quoted, variable,
-};
+use super::system::{Output, Platform, Written, in_variable, joined, one_line, quoted, variable};
+use crate::auth::{NoToken, TokenSource};
+use crate::ci::environment::Environment;
 
 /// A step of a job.
 pub(super) struct CircleCi {

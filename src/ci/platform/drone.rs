@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use super::{Environment, NoToken, Output, Platform, TokenSource, Written, joined, variable};
+use super::system::{Output, Platform, Written, joined, variable};
+use crate::auth::{NoToken, TokenSource};
+use crate::ci::environment::Environment;
 
 /// The longest value in bytes: Harness takes lines below 64 KiB, and base64 makes a third more of it.
 const MAX_VALUE: usize = 45_000;

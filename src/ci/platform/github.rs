@@ -5,7 +5,9 @@
 
 use std::path::PathBuf;
 
-use super::{Environment, Level, NoToken, Output, Platform, Secret, TokenSource, Written, joined};
+use super::system::{Level, Output, Platform, Written, joined};
+use crate::auth::{NoToken, Secret, TokenSource};
+use crate::ci::environment::Environment;
 
 /// The audience that AWS expects by default.
 const AUDIENCE: &str = "sts.amazonaws.com";

@@ -4,7 +4,9 @@
 
 use std::path::PathBuf;
 
-use super::{Environment, NoToken, Output, Platform, TokenSource, Written, dotenv, in_variable, joined};
+use super::system::{Output, Platform, Written, dotenv, in_variable, joined};
+use crate::auth::{NoToken, TokenSource};
+use crate::ci::environment::Environment;
 
 /// Where the dotenv report is, unless `output-path` says otherwise.
 const REPORT: &str = "hugesync.env";

@@ -1,6 +1,7 @@
 //! No CI system that is known: `docker run` on any machine.
 
-use super::{NoToken, Platform, TokenSource};
+use super::system::Platform;
+use crate::auth::{NoToken, TokenSource};
 
 /// A container.
 pub(super) struct Plain;

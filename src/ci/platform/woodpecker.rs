@@ -2,7 +2,9 @@
 //!
 //! It has no outputs, no summary and no identity tokens: `output-path` and `summary-path` write files for later steps.
 
-use super::{Environment, NoToken, Platform, TokenSource, joined};
+use super::system::{Platform, joined};
+use crate::auth::{NoToken, TokenSource};
+use crate::ci::environment::Environment;
 
 /// A step of a workflow.
 pub(super) struct Woodpecker {

@@ -80,21 +80,23 @@ pub(crate) fn duration(seconds: f64) -> String {
 /// The last line of a run.
 pub(crate) fn last_line(summary: &Summary) -> String {
     let mut line = String::new();
-    let (moved, total) = (HumanBytes(summary.bytes_moved()), HumanBytes(summary.bytes_total));
-    let saved = summary.percent_saved;
-    if summary.dry_run {
-        let _ = write!(line, "Would transfer {moved} instead of {total} ({saved:.1} % saved)");
-    } else if summary.files_uploaded + summary.files_updated == 0 && summary.files_failed == 0 {
-        let _ = write!(line, "Nothing to transfer: {}, {total}, unchanged", files(summary.files_unchanged));
-        if summary.bytes_sidecar_down + summary.bytes_sidecar_up > 0 {
-            let _ = write!(line, " ({moved} of signatures moved)");
-        }
+    let total = HumanBytes(summary.bytes_total);
+    let beside = match Beside::of(summary).told(|bytes| HumanBytes(bytes).to_string()) {
+        nothing if nothing.is_empty() => nothing,
+        beside => format!(" ({beside})"),
+    };
+    if summary.files_uploaded + summary.files_updated == 0 && summary.files_failed == 0 {
+        let _ = write!(line, "Nothing to transfer: {}, {total}, unchanged{beside}", files(summary.files_unchanged));
     } else {
-        let _ = write!(line, "Transferred {moved} of {total} ({saved:.1} % saved)");
+        let verb = if summary.dry_run { "Would upload" } else { "Uploaded" };
+        let _ = write!(line, "{verb} {} of {total}", HumanBytes(summary.bytes_uploaded));
+        at_most(&mut line, summary.bytes_uploaded_at_most);
+        let _ = write!(line, "{beside}, {:.1} % saved", summary.percent_saved);
     }
     let _ = write!(line, " in {}", duration(summary.duration_seconds));
     if summary.files_updated > 0 {
-        let _ = write!(line, ", {} updated in place", files(summary.files_updated));
+        let verb = if summary.dry_run { "would be updated" } else { "updated" };
+        let _ = write!(line, ", {} {verb} in place", files(summary.files_updated));
     }
     if summary.files_deleted > 0 && summary.delete_refused.is_none() {
         let verb = if summary.dry_run { "would be deleted" } else { "deleted" };
@@ -117,6 +119,51 @@ pub(crate) fn last_line(summary: &Summary) -> String {
     line
 }
 
+/// What moves beside the bytes of files, in bytes that were fetched and bytes that are written.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Beside {
+    /// Sidecars.
+    pub(crate) signatures: (u64, u64),
+    /// The index of a prefix.
+    pub(crate) index: (u64, u64),
+}
+
+impl Beside {
+    /// Of a run.
+    pub(crate) const fn of(summary: &Summary) -> Self {
+        let index = (summary.bytes_index_down, summary.bytes_index_up);
+        let (down, up) = (summary.bytes_sidecar_down - index.0, summary.bytes_sidecar_up - index.1);
+        Self { signatures: (down, up), index }
+    }
+
+    /// Adds those of another run.
+    pub(crate) const fn add(&mut self, other: &Self) {
+        self.signatures = (self.signatures.0 + other.signatures.0, self.signatures.1 + other.signatures.1);
+        self.index = (self.index.0 + other.index.0, self.index.1 + other.index.1);
+    }
+
+    /// In words that are right for a dry run too: what is read has been read by then. Empty where there is nothing.
+    pub(crate) fn told(&self, size: fn(u64) -> String) -> String {
+        let mut parts = Vec::new();
+        for (what, (down, up)) in [("signatures", self.signatures), ("index", self.index)] {
+            if up > 0 {
+                parts.push(format!("+ {} of {what}", size(up)));
+            }
+            if down > 0 {
+                parts.push(format!("{} of {what} read", size(down)));
+            }
+        }
+        parts.join(", ")
+    }
+}
+
+/// Says how much has to be uploaded if the store turns out to refuse copies.
+fn at_most(line: &mut String, bytes: Option<u64>) {
+    if let Some(bytes) = bytes {
+        let _ = write!(line, ", up to {} if the store does not copy ranges", HumanBytes(bytes));
+    }
+}
+
 /// A file's line with `-v`.
 pub(crate) fn file_line(file: &FileReport, dry_run: bool) -> String {
     let verb = match (file.action, dry_run) {
@@ -136,6 +183,7 @@ pub(crate) fn file_line(file: &FileReport, dry_run: bool) -> String {
     match file.action {
         Action::Uploaded | Action::Stitched => {
             let _ = write!(line, ": {} of {}", HumanBytes(file.bytes_uploaded), HumanBytes(file.bytes_total));
+            at_most(&mut line, file.bytes_uploaded_at_most);
             if file.bytes_copied > 0 {
                 let _ = write!(line, ", {} copied by the store", HumanBytes(file.bytes_copied));
             }
@@ -145,7 +193,9 @@ pub(crate) fn file_line(file: &FileReport, dry_run: bool) -> String {
             let _ = write!(line, " ({})", file.reason);
         }
         Action::Updated => {
-            let _ = write!(line, ": {} copied by the store ({})", HumanBytes(file.bytes_copied), file.reason);
+            let _ = write!(line, ": {} copied by the store", HumanBytes(file.bytes_copied));
+            at_most(&mut line, file.bytes_uploaded_at_most);
+            let _ = write!(line, " ({})", file.reason);
         }
         Action::Unchanged | Action::Skipped | Action::Deleted => {
             let _ = write!(line, " ({})", file.reason);

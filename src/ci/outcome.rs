@@ -10,6 +10,7 @@ use super::platform::Output;
 use super::watch::Seen;
 use super::work::Work;
 use crate::exit;
+use crate::human::Beside;
 use crate::sync::{Action, ErrorReport, FileReport, Summary};
 
 /// The version of the outputs' `json` and of the report; a field that goes or changes its meaning raises it.
@@ -77,7 +78,11 @@ pub(super) struct Totals {
     pub(super) bytes_standing: u64,
     /// Payload bytes sent for objects.
     pub(super) bytes_uploaded: u64,
-    /// These, and sidecars and the index in both directions.
+    /// On a dry run: bytes counted as copied that have to be uploaded if the store refuses to copy.
+    pub(super) bytes_unsure: u64,
+    /// What moved beside them.
+    pub(super) beside: Beside,
+    /// Bytes that were uploaded, and those of sidecars and the index in both directions.
     pub(super) bytes_moved: u64,
     /// Requests that are billed as writes, and others that are billed.
     pub(super) writes: u64,
@@ -150,6 +155,9 @@ impl Totals {
         self.bytes_total += file.bytes_total;
         self.bytes_standing += if standing { file.bytes_total } else { 0 };
         self.bytes_uploaded += file.bytes_uploaded;
+        self.bytes_unsure += file.bytes_unsure();
+        self.beside.signatures.0 += file.bytes_sidecar_down;
+        self.beside.signatures.1 += file.bytes_sidecar_up;
         self.bytes_moved += file.bytes_moved();
     }
 
@@ -164,10 +172,17 @@ impl Totals {
         self.bytes_total += other.bytes_total;
         self.bytes_standing += other.bytes_standing;
         self.bytes_uploaded += other.bytes_uploaded;
+        self.bytes_unsure += other.bytes_unsure;
+        self.beside.add(&other.beside);
         self.bytes_moved += other.bytes_moved;
         self.writes += other.writes;
         self.reads += other.reads;
         self.requests += other.requests;
+    }
+
+    /// On a dry run, where only trying tells whether the store copies ranges: the most that would be uploaded.
+    pub(super) fn bytes_uploaded_at_most(&self) -> Option<u64> {
+        (self.bytes_unsure > 0).then_some(self.bytes_uploaded + self.bytes_unsure)
     }
 
     /// Bytes that stand at the destination and did not have to be moved.
@@ -193,6 +208,7 @@ impl Run {
         let Some(summary) = &self.summary else { return totals };
         // What belongs to no file: the index and requests. Refused deletions are none.
         totals.bytes_moved = summary.bytes_moved();
+        totals.beside = Beside::of(summary);
         totals.files_deleted = if summary.delete_refused.is_some() { 0 } else { summary.files_deleted };
         for (name, count) in &summary.requests {
             totals.requests += count;
@@ -326,7 +342,7 @@ impl Outcome {
 
     fn job_json(&self) -> Value {
         let totals = self.totals();
-        json!({
+        let mut job = json!({
             "version": VERSION,
             "result": self.verdict(),
             "changed": self.changed(),
@@ -347,7 +363,11 @@ impl Outcome {
             "destinations": self.runs.iter().map(|run| &run.destination).collect::<Vec<_>>(),
             "report_path": self.report_path,
             "error": self.error,
-        })
+        });
+        if let Some(most) = totals.bytes_uploaded_at_most() {
+            job["bytes_uploaded_at_most"] = json!(most);
+        }
+        job
     }
 
     /// The outputs, by the names and in the order of [`OUTPUTS`].

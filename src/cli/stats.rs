@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use indicatif::HumanBytes;
 
+use crate::human::Beside;
 use crate::sync::Summary;
 
 /// What a run did, one number a line.
@@ -22,9 +23,15 @@ pub(super) fn block(summary: &Summary) -> String {
     let bytes = |bytes: u64| format!("{} ({bytes} bytes)", HumanBytes(bytes));
     line("Size of all files:", bytes(summary.bytes_total));
     line("Uploaded:", bytes(summary.bytes_uploaded));
+    if let Some(most) = summary.bytes_uploaded_at_most {
+        line("Uploaded at most:", bytes(most));
+    }
     line("Copied by the store:", bytes(summary.bytes_copied));
-    line("Signatures read:", bytes(summary.bytes_sidecar_down));
-    line("Signatures written:", bytes(summary.bytes_sidecar_up));
+    let Beside { signatures, index } = Beside::of(summary);
+    line("Signatures read:", bytes(signatures.0));
+    line("Signatures written:", bytes(signatures.1));
+    line("Index read:", bytes(index.0));
+    line("Index written:", bytes(index.1));
     if summary.bytes_resumed > 0 {
         line("There from interrupted runs:", bytes(summary.bytes_resumed));
     }

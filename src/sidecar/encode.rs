@@ -35,10 +35,15 @@ pub enum EncodeError {
 
 /// The length in bytes of the sidecar that [`encode`] makes of `entries`.
 pub fn encoded_len(entries: &[Entry<'_>]) -> u64 {
-    let of_entry = |entry: &Entry<'_>| {
-        claim_len(entry.etag.map_or(0, str::len)) as u64 + entry.signature.blocks().len() as u64 * SUMS_LEN as u64
-    };
-    (HEADER_LEN + CHECKSUM_LEN) as u64 + entries.iter().map(of_entry).sum::<u64>()
+    let sizes = |entry: &Entry<'_>| (entry.etag.map_or(0, str::len), entry.signature.blocks().len() as u64);
+    encoded_len_of(entries.iter().map(sizes))
+}
+
+/// The same before there are signatures: of each entry the length of its ETag in bytes, 0 for none, and how many blocks it
+/// has.
+pub fn encoded_len_of(entries: impl IntoIterator<Item = (usize, u64)>) -> u64 {
+    let of_entry = |(etag_len, blocks): (usize, u64)| claim_len(etag_len) as u64 + blocks * SUMS_LEN as u64;
+    (HEADER_LEN + CHECKSUM_LEN) as u64 + entries.into_iter().map(of_entry).sum::<u64>()
 }
 
 /// The sidecar that holds `entries`, in their order.

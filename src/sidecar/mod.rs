@@ -15,7 +15,7 @@ mod index;
 
 pub use binding::{Claim, Difference, Mismatch, ObjectIdentity};
 pub use decode::{DecodeError, Refusal, Sidecar, signature_for};
-pub use encode::{EncodeError, Entry, encode, encoded_len};
+pub use encode::{EncodeError, Entry, encode, encoded_len, encoded_len_of};
 pub use format::{CONTENT_TYPE, MAX_BLOCKS, MAX_ENTRIES, MAX_ETAG_LEN, SUFFIX, VERSION, max_encoded_len};
 pub use index::{
     INDEX_CONTENT_TYPE, Index, IndexBuilder, IndexError, MAX_INDEX_ENTRIES, MAX_INDEX_LEN, Remembered, index_key,

@@ -23,7 +23,7 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 
 pub use error::{ErrorKind, StoreError};
-pub use multipart::{CopySource, ListedPart, MultipartStore, PartReceipt, Upload, WholeObject};
+pub use multipart::{Copies, CopySource, ListedPart, MultipartStore, PartReceipt, Upload, WholeObject};
 pub use object::{
     Attributes, BadKey, Condition, Doomed, ETag, ListEntry, ListFrom, ListPage, ObjectInfo, ObjectKey, StorageTier,
 };

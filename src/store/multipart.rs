@@ -58,6 +58,17 @@ pub struct WholeObject {
     pub crc64nvme: u64,
 }
 
+/// Whether a store copies ranges of an object into an upload, if that object is still the version that is meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Copies {
+    /// It does.
+    Work,
+    /// It does not; why, for people.
+    Refused(&'static str),
+    /// Only trying will tell.
+    Untried,
+}
+
 /// A store that makes objects out of parts.
 #[async_trait]
 pub trait MultipartStore: Send + Sync {
@@ -66,6 +77,9 @@ pub trait MultipartStore: Send + Sync {
 
     /// What parts cost it.
     fn costs(&self) -> CostModel;
+
+    /// Whether it copies ranges, as far as it is known by now without asking.
+    fn copies(&self) -> Copies;
 
     /// Begins an upload. Nothing shows at the key before [`complete`](Self::complete).
     async fn create(&self, key: &ObjectKey, attributes: &Attributes) -> Result<Upload, StoreError>;

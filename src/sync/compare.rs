@@ -14,8 +14,9 @@ use crate::delta::{BlockCrcs, BlockLen, Delta, ScanOptions, Signature, scan, sig
 use crate::store::{Condition, ObjectInfo, SourceFile, StorageTier};
 
 /// The sums of the local file, where it has been read already.
+#[derive(Clone)]
 pub(super) struct Known {
-    pub(super) signature: Signature,
+    pub(super) signature: Arc<Signature>,
     pub(super) crcs: Arc<BlockCrcs>,
 }
 
@@ -30,7 +31,7 @@ pub(super) enum Difference {
         unsigned: bool,
     },
     /// Some, and where the object still has the file's bytes.
-    Delta { delta: Delta, known: Known, basis: Signature },
+    Delta { delta: Delta, known: Known, basis: Arc<Signature> },
     /// All of it, as far as is known.
     Whole { known: Option<Known>, why: NoBasis },
 }
@@ -112,12 +113,12 @@ async fn scanned(
             };
             // Where a record is not to be believed, every part is copied and compared.
             if let Some(verification) = verification {
-                let known = Known { signature: scan.signature, crcs: Arc::new(scan.crcs) };
+                let known = Known { signature: Arc::new(scan.signature), crcs: Arc::new(scan.crcs) };
                 return Ok(Difference::Unchanged { verification, reason, known, unsigned: false });
             }
         }
-        let known = Known { signature: scan.signature, crcs: Arc::new(scan.crcs) };
-        Ok(Difference::Delta { delta: scan.delta, known, basis })
+        let known = Known { signature: Arc::new(scan.signature), crcs: Arc::new(scan.crcs) };
+        Ok(Difference::Delta { delta: scan.delta, known, basis: Arc::new(basis) })
     })
     .await
 }
@@ -134,7 +135,7 @@ async fn summed(
     let (file, options, on_scanned) = (Arc::clone(file), scan_options(task), task.on_scanned());
     let known = blocking(move || {
         let (signature, crcs) = sign(&*file, block_len, &options, &on_scanned)?;
-        Ok(Known { signature, crcs: Arc::new(crcs) })
+        Ok(Known { signature: Arc::new(signature), crcs: Arc::new(crcs) })
     })
     .await?;
     if object.and_then(|object| object.crc64nvme) == Some(known.signature.crc64nvme()) {

@@ -19,6 +19,12 @@ pub(super) fn expected_etag(parts: &[PartReceipt]) -> Option<ETag> {
     Some(ETag::new(&format!("{}-{}", super::attributes::hex(&md5.finalize()), parts.len())))
 }
 
+/// The length in bytes of the ETag of an object of so many parts: S3 and those that imitate it write 32 hexadecimal digits
+/// and the number of parts, whether the digits are an MD5 or not.
+pub(super) fn usual_etag_len(parts: usize) -> usize {
+    32 + 1 + parts.to_string().len()
+}
+
 /// What stands now, and who has compared it with the local file.
 pub(super) struct Completed {
     pub(super) etag: ETag,
@@ -107,5 +113,6 @@ mod tests {
         let parts = [part("0cc175b9c0f1b6a831c399e269772661"), part("92eb5ffee6ae2fec3ad71c777531578f")];
         assert_eq!(expected_etag(&parts).expect("both are MD5s").as_str(), "96e024ba2074fe77e8e965ba43a704be-2");
         assert_eq!(expected_etag(&[part("opaque")]), None);
+        assert_eq!([2, 10_000].map(usual_etag_len), ["96e024ba2074fe77e8e965ba43a704be-2".len(), 38]);
     }
 }

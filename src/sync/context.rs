@@ -174,6 +174,8 @@ pub(super) struct Task {
 pub(super) struct Tally {
     pub(super) uploaded: AtomicU64,
     pub(super) copied: AtomicU64,
+    /// On a dry run: bytes counted as copied that have to be uploaded if the store refuses to copy.
+    pub(super) unsure: AtomicU64,
     pub(super) resumed: AtomicU64,
     pub(super) sidecar_down: AtomicU64,
     pub(super) sidecar_up: AtomicU64,
@@ -251,6 +253,8 @@ impl Task {
         let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
         report.bytes_uploaded = read(&self.tally.uploaded);
         report.bytes_copied = read(&self.tally.copied);
+        let unsure = read(&self.tally.unsure);
+        report.bytes_uploaded_at_most = (unsure > 0).then_some(report.bytes_uploaded + unsure);
         report.bytes_resumed = read(&self.tally.resumed);
         report.bytes_sidecar_down = read(&self.tally.sidecar_down);
         report.bytes_sidecar_up = read(&self.tally.sidecar_up);

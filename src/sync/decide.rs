@@ -17,8 +17,6 @@ pub(super) enum NoBasis {
     Refused(String),
     /// What was copied from the old version was not what its sidecar promises.
     NotEqual,
-    /// The store does not copy ranges of it.
-    NotCopied,
     /// The user wants no delta.
     WholeFile,
 }
@@ -33,7 +31,6 @@ impl NoBasis {
             Self::Archived(_) => "the object is archived and cannot be copied from".to_owned(),
             Self::Refused(_) => "its sidecar was refused".to_owned(),
             Self::NotEqual => "its sidecar turned out to be wrong".to_owned(),
-            Self::NotCopied => "the store does not copy ranges of the old version".to_owned(),
             Self::WholeFile => "changed, and a delta is not wanted".to_owned(),
         }
     }
@@ -43,12 +40,7 @@ impl NoBasis {
         match self {
             Self::Archived(class) => Some(format!("the object is in {class}: nothing can be copied from it")),
             Self::Refused(why) => Some(format!("its sidecar is refused: {why}")),
-            Self::NewObject
-            | Self::SidecarsOff
-            | Self::NoSidecar
-            | Self::NotEqual
-            | Self::NotCopied
-            | Self::WholeFile => None,
+            Self::NewObject | Self::SidecarsOff | Self::NoSidecar | Self::NotEqual | Self::WholeFile => None,
         }
     }
 }

@@ -194,13 +194,12 @@ async fn attempts(task: &Arc<Task>, mut remote: Remote, bytes_total: &mut u64) -
                 if file.has_changed().map_err(FileError::from_read)? {
                     return Err(FileError::Changed);
                 }
-                // The sidecar or a copy has lied, or nothing can be copied: once more, from the file alone.
+                // The sidecar or a copy has lied: once more, from the file alone.
                 if by_parts.is_none() || given_up.is_some() || object.is_none() {
                     return Err(error);
                 }
                 task.warn(format!("{error}: uploading the whole file instead"));
-                let refused = matches!(error, FileError::NotCopied(_));
-                given_up = Some(if refused { NoBasis::NotCopied } else { NoBasis::NotEqual });
+                given_up = Some(NoBasis::NotEqual);
             }
             result => return result,
         }
@@ -228,10 +227,10 @@ impl FileError {
         }
     }
 
-    /// Whether the store has found, or copied, other bytes than were read here, or copies nothing.
+    /// Whether the store has found, or copied, other bytes than were read here.
     pub(super) fn is_mismatch(&self) -> bool {
         match self {
-            Self::NotEqual(_) | Self::NotCopied(_) => true,
+            Self::NotEqual(_) => true,
             Self::Store(error) => error.kind == ErrorKind::ChecksumMismatch,
             _ => false,
         }

@@ -7,8 +7,9 @@
 //! `deletes.rs` gathers what only the destination has and comes last.
 //!
 //! One file goes through `file.rs` (which of the ways below), `compare.rs` (what does the store have?), `decide.rs` (pure:
-//! what follows from that), `transfer.rs` (parts, side by side), `complete.rs` (the moment when the new object stands) and
-//! `sidecars.rs` (reading and writing `.hssig` objects around it). `small.rs` is the way of files below the threshold.
+//! what follows from that), `work.rs` (the plan; a dry run reports from it by `foresee.rs` and ends), `transfer.rs` (parts, side
+//! by side), `complete.rs` (the moment when the new object stands) and `sidecars.rs` (reading and writing `.hssig` objects
+//! around it). `small.rs` is the way of files below the threshold.
 
 mod attributes;
 mod backup;
@@ -21,6 +22,7 @@ mod error;
 mod events;
 mod examine;
 mod file;
+mod foresee;
 mod gate;
 mod large;
 mod listing;
@@ -35,8 +37,8 @@ mod resume;
 mod run;
 mod sidecars;
 mod small;
-
 mod transfer;
+mod work;
 
 pub use error::{FileError, INTERRUPTED};
 pub use events::{Event, FileId, Observer, Stage};

@@ -77,6 +77,11 @@ impl Remembering {
         self.complete.store(all, Ordering::Relaxed);
     }
 
+    /// Whether there is an index from before.
+    pub(super) fn is_known(&self) -> bool {
+        self.known.get().is_some()
+    }
+
     /// Bytes of indexes fetched and written.
     pub(super) fn moved(&self) -> (u64, u64) {
         (self.down.load(Ordering::Relaxed), self.up.load(Ordering::Relaxed))
@@ -120,7 +125,7 @@ pub(super) async fn recall(context: &Context, few: bool) -> Result<(), StoreErro
     Ok(())
 }
 
-/// Writes what was learned, if that is worth the bytes.
+/// Writes what was learned, if that is worth the bytes. A dry run only counts them.
 pub(super) async fn remember(context: &Context) {
     let memory = &context.memory_of;
     let Some(key) = key(context) else { return };
@@ -136,13 +141,16 @@ pub(super) async fn remember(context: &Context) {
     if let (false, Some(known)) = (memory.complete.load(Ordering::Relaxed), memory.known.get()) {
         learned.keep_all(known);
     }
-    let is_new = memory.known.get().is_none();
-    if asked == 0 && is_new && entries < FEW {
+    if asked == 0 && !memory.is_known() && entries < FEW {
         return;
     }
     let bytes = learned.encode();
     let len = bytes.len() as u64;
     if len > MAX_INDEX_LEN || (len > SHORT && asked == 0 && news < entries / WORTH_WRITING) {
+        return;
+    }
+    if context.options.dry_run {
+        memory.up.fetch_add(len, Ordering::Relaxed);
         return;
     }
     let attributes = Attributes { content_type: Some(sidecar::INDEX_CONTENT_TYPE.to_owned()), ..Attributes::default() };

@@ -109,8 +109,11 @@ pub struct FileReport {
     pub symlink: bool,
     /// The file's bytes.
     pub bytes_total: u64,
-    /// Payload bytes sent for the object.
+    /// Payload bytes sent for the object. On a dry run: that would be, as far as is known.
     pub bytes_uploaded: u64,
+    /// On a dry run, where only trying tells whether the store copies ranges: the most that would be sent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bytes_uploaded_at_most: Option<u64>,
     /// Bytes that the store copied from the old version.
     pub bytes_copied: u64,
     /// Bytes that an interrupted run had uploaded already.
@@ -144,6 +147,7 @@ impl FileReport {
             symlink: false,
             bytes_total,
             bytes_uploaded: 0,
+            bytes_uploaded_at_most: None,
             bytes_copied: 0,
             bytes_resumed: 0,
             bytes_sidecar_down: 0,
@@ -159,6 +163,11 @@ impl FileReport {
     /// Bytes that moved for it, sidecars in both directions included.
     pub fn bytes_moved(&self) -> u64 {
         self.bytes_uploaded + self.bytes_sidecar_down + self.bytes_sidecar_up
+    }
+
+    /// On a dry run: bytes counted as copied that have to be uploaded if the store refuses to copy.
+    pub fn bytes_unsure(&self) -> u64 {
+        self.bytes_uploaded_at_most.map_or(0, |most| most - self.bytes_uploaded)
     }
 
     pub(super) fn verified_by(&mut self, verification: Verification) {
@@ -199,16 +208,23 @@ pub struct Summary {
     pub files_failed: u64,
     /// Bytes of all files.
     pub bytes_total: u64,
-    /// Payload bytes sent for objects.
+    /// Payload bytes sent for objects. On a dry run: that would be, as far as is known.
     pub bytes_uploaded: u64,
+    /// On a dry run, where only trying tells whether the store copies ranges: the most that would be sent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bytes_uploaded_at_most: Option<u64>,
     /// Bytes that the store copied.
     pub bytes_copied: u64,
     /// Bytes that interrupted runs had uploaded already.
     pub bytes_resumed: u64,
     /// Bytes of sidecars and of the index fetched.
     pub bytes_sidecar_down: u64,
-    /// Bytes of sidecars and of the index written.
+    /// Bytes of sidecars and of the index written. On a dry run: that would be.
     pub bytes_sidecar_up: u64,
+    /// Of the bytes fetched, those of the index.
+    pub bytes_index_down: u64,
+    /// Of the bytes written, those of the index.
+    pub bytes_index_up: u64,
     /// Requests sent, by operation, each attempt counted.
     pub requests: BTreeMap<String, u64>,
     /// How much of the bytes that stand at the destination did not have to be moved, sidecars in both directions counted
@@ -230,6 +246,9 @@ pub struct Summary {
     /// Bytes of files that stand at the destination.
     #[serde(skip)]
     bytes_standing: u64,
+    /// On a dry run: bytes counted as copied that have to be uploaded if the store refuses to copy.
+    #[serde(skip)]
+    bytes_unsure: u64,
     /// Files that stand at the destination, and how many of them nobody has verified.
     #[serde(skip)]
     standing: u64,
@@ -255,10 +274,13 @@ impl Summary {
             files_failed: 0,
             bytes_total: 0,
             bytes_uploaded: 0,
+            bytes_uploaded_at_most: None,
             bytes_copied: 0,
             bytes_resumed: 0,
             bytes_sidecar_down: 0,
             bytes_sidecar_up: 0,
+            bytes_index_down: 0,
+            bytes_index_up: 0,
             requests: BTreeMap::new(),
             percent_saved: 0.0,
             duration_seconds: 0.0,
@@ -267,6 +289,7 @@ impl Summary {
             delete_refused: None,
             files: Vec::new(),
             bytes_standing: 0,
+            bytes_unsure: 0,
             standing: 0,
             unverified: 0,
         }
@@ -291,6 +314,7 @@ impl Summary {
             self.unverified += u64::from(!file.verified);
             self.bytes_standing += file.bytes_total;
         }
+        self.bytes_unsure += file.bytes_unsure();
         self.bytes_uploaded += file.bytes_uploaded;
         self.bytes_copied += file.bytes_copied;
         self.bytes_resumed += file.bytes_resumed;
@@ -301,17 +325,26 @@ impl Summary {
         }
     }
 
+    /// Adds the index of the prefix: bytes of it fetched and written.
+    pub(super) fn add_index(&mut self, down: u64, up: u64) {
+        self.bytes_index_down += down;
+        self.bytes_sidecar_down += down;
+        self.bytes_index_up += up;
+        self.bytes_sidecar_up += up;
+    }
+
     /// Ends the run.
     pub(super) fn finish(&mut self, interrupted: bool, requests: BTreeMap<String, u64>, duration: Duration) {
         self.interrupted = interrupted;
         self.requests = requests;
         self.duration_seconds = duration.as_secs_f64();
+        self.bytes_uploaded_at_most = (self.bytes_unsure > 0).then_some(self.bytes_uploaded + self.bytes_unsure);
         self.percent_saved = percent_saved(self.bytes_standing, self.bytes_moved());
         self.verified = !self.dry_run && self.standing > 0 && self.unverified == 0;
         self.files.sort_by(|a, b| a.key.cmp(&b.key));
     }
 
-    /// Bytes that moved, sidecars in both directions included.
+    /// Bytes that moved, sidecars and the index in both directions included.
     pub fn bytes_moved(&self) -> u64 {
         self.bytes_uploaded + self.bytes_sidecar_down + self.bytes_sidecar_up
     }

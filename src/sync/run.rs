@@ -80,14 +80,13 @@ pub async fn run(
             let gathered = std::mem::take(&mut *run.deletes());
             deletes::execute(&context, gathered, rules, &destination, is_tree).await;
         }
-        if is_tree && remembers(&context.options) && !context.options.dry_run {
+        if is_tree && remembers(&context.options) {
             remember(&context).await;
         }
     }
     let mut summary = context.summary();
     let (down, up) = context.memory_of.moved();
-    summary.bytes_sidecar_down += down;
-    summary.bytes_sidecar_up += up;
+    summary.add_index(down, up);
     summary.finish(cancel.is_cancelled(), store.requests(), started.elapsed());
     Ok(summary.clone())
 }

@@ -8,6 +8,9 @@ use crate::delta::Signature;
 use crate::sidecar::{self, Entry, ObjectIdentity};
 use crate::store::{Attributes, Condition, ETag, ErrorKind, ObjectInfo, ObjectKey};
 
+/// What the user has to know of a key that leaves no room for [`sidecar::SUFFIX`].
+const KEY_TOO_LONG: &str = "its key is too long for a sidecar beside it; every change will be uploaded whole";
+
 /// What lies at a sidecar's key.
 pub(super) struct Fetched {
     /// The signature of the object, or why there is none that can be used.
@@ -69,7 +72,7 @@ pub(super) async fn write(
     condition: &Condition,
 ) -> Result<Option<ETag>, FileError> {
     let Some(key) = key_of(task) else {
-        task.warn("its key is too long for a sidecar beside it; every change will be uploaded whole".to_owned());
+        task.warn(KEY_TOO_LONG.to_owned());
         return Ok(None);
     };
     let entries: Vec<Entry<'_>> =
@@ -93,6 +96,15 @@ pub(super) async fn write(
             Ok(None)
         }
         Err(error) => Err(error),
+    }
+}
+
+/// Counts a sidecar that a real run would write: of each entry the length of its ETag in bytes and how many blocks it has.
+/// Whether the store would take it is not known.
+pub(super) fn foresee(task: &Task, entries: &[(usize, u64)]) {
+    match key_of(task) {
+        Some(_) => add(&task.tally.sidecar_up, sidecar::encoded_len_of(entries.iter().copied())),
+        None => task.warn(KEY_TOO_LONG.to_owned()),
     }
 }
 

@@ -80,9 +80,16 @@ impl Ready {
         Ok(sums)
     }
 
+    /// The tag that most stores would give to an object of these bytes: what a dry run remembers in place of the real one.
+    /// Which it is matters only where an index from before may have it; elsewhere it is not worth an MD5.
+    async fn usual_etag(&self, task: &Task) -> Result<ETag, FileError> {
+        let md5 = if task.context.memory_of.is_known() { self.sums_with_md5().await?.md5 } else { None };
+        Ok(ETag::new(&hex(&md5.unwrap_or_default())))
+    }
+
     /// Remembers that the object with this tag has the file's bytes and all that is asked for.
     pub(super) fn remember(&self, task: &Task, etag: &ETag) {
-        if !task.context.options.dry_run && !etag.as_str().is_empty() {
+        if !etag.as_str().is_empty() {
             let memory = &task.context.memory_of;
             memory.learn(&task.entry.relative, etag, self.len(), self.blake3(), self.asked.fingerprint());
         }
@@ -133,7 +140,7 @@ pub(super) async fn settle(task: &Task, ready: Ready, object: Option<&ObjectInfo
         ready.remember(task, &object.etag);
         return Ok(Done::new(Action::Unchanged, "the store has the same checksum", verification));
     }
-    let etag = update(task, &ready.asked, object, tags).await?;
+    let etag = update(task, &ready, object, tags).await?;
     ready.remember(task, &etag);
     Ok(Done::new(Action::Updated, "only what is set on the object differs", verification).with(changes))
 }
@@ -141,16 +148,16 @@ pub(super) async fn settle(task: &Task, ready: Ready, object: Option<&ObjectInfo
 /// Sets what is asked for on an object whose bytes are right, by a copy onto itself inside the store. Returns its new tag.
 async fn update(
     task: &Task,
-    asked: &Asked,
+    ready: &Ready,
     object: &ObjectInfo,
     tags: BTreeMap<String, String>,
 ) -> Result<ETag, FileError> {
     let context = &task.context;
     if context.options.dry_run {
         add(&task.tally.copied, object.len);
-        return Ok(object.etag.clone());
+        return ready.usual_etag(task).await;
     }
-    let attributes = asked.over(object, tags);
+    let attributes = ready.asked.over(object, tags);
     let source = CopySource { key: task.key.clone(), etag: object.etag.clone() };
     let condition = Condition::Unchanged(object.etag.clone());
     let copied = context.in_turn(context.store.copy(&source, &task.key, Some(&attributes), &condition)).await?;
@@ -187,6 +194,7 @@ pub(super) async fn send(
     let reason = if *condition == Condition::Absent { "new object" } else { "changed" };
     if context.options.dry_run {
         add(&task.tally.uploaded, len);
+        ready.remember(task, &ready.usual_etag(task).await?);
         return Ok(Done::new(Action::Uploaded, reason, Verification::None).with(changes));
     }
     task.begin(Stage::Transferring, len);

@@ -15,7 +15,9 @@ use super::reading::{Wanted, blocking, read_range, sums_of};
 use super::small::undamaged;
 use crate::delta::{BlockLen, Signature, SignatureBuilder};
 use crate::stitch::{Part, PartSource, Plan};
-use crate::store::{Checksums, CopySource, ErrorKind, ListedPart, MultipartStore, PartReceipt, SourceFile, Upload};
+use crate::store::{
+    Checksums, Copies, CopySource, ErrorKind, ListedPart, MultipartStore, PartReceipt, SourceFile, Upload,
+};
 
 /// Copies of one file that are asked for at once; how many run is the gate's matter.
 const COPIES_AHEAD: usize = 64;
@@ -30,7 +32,7 @@ pub(super) struct Transfer<'a> {
     /// Where copied parts come from.
     pub(super) basis: Option<&'a CopySource>,
     /// The sums of the file, where it has been read before; else they are computed as it is uploaded.
-    pub(super) known: Option<Known>,
+    pub(super) known: Option<&'a Known>,
     pub(super) block_len: BlockLen,
     /// Parts that the upload holds already, by number.
     pub(super) kept: BTreeMap<u32, ListedPart>,
@@ -41,7 +43,7 @@ pub(super) struct Transferred {
     /// What the store said of each, in order.
     pub(super) receipts: Vec<PartReceipt>,
     /// The signature of what was read.
-    pub(super) signature: Signature,
+    pub(super) signature: Arc<Signature>,
     /// Whether the ETag of every part is the MD5 of the local bytes; computed only for stores without CRC64NVME.
     pub(super) md5s_equal: bool,
 }
@@ -62,7 +64,14 @@ impl Transfer<'_> {
             md5s_equal: AtomicBool::new(!self.upload.checksummed),
         };
         let numbered = (1u32..).zip(self.plan.parts().iter().copied());
-        let (uploads, copies): (Vec<_>, Vec<_>) = numbered.partition(|(_, part)| part.is_upload());
+        let (uploads, mut copies): (Vec<_>, Vec<_>) = numbered.partition(|(_, part)| part.is_upload());
+        let mut receipts = Vec::with_capacity(self.plan.parts().len());
+        // Nothing is uploaded in vain to a store that turns out to refuse.
+        if self.multipart.copies() == Copies::Untried
+            && let Some((number, part)) = copies.pop()
+        {
+            receipts.push(self.copy_part(number, part).await?);
+        }
         // Boxed: the compiler cannot see that a future which borrows its stream's items may change threads.
         let uploads = stream::iter(uploads)
             .map(|(number, part)| self.upload_part(&state, number, part).boxed())
@@ -72,15 +81,15 @@ impl Transfer<'_> {
             .map(|(number, part)| self.copy_part(number, part).boxed())
             .buffer_unordered(COPIES_AHEAD)
             .try_collect::<Vec<_>>();
-        let (mut receipts, copied) = futures::try_join!(uploads, copies)?;
-        receipts.extend(copied);
+        let (uploaded, copied) = futures::try_join!(uploads, copies)?;
+        receipts.extend(uploaded.into_iter().chain(copied));
         receipts.sort_unstable_by_key(|(number, _)| *number);
         let signature = match (self.known, state.builder) {
-            (Some(known), _) => known.signature,
+            (Some(known), _) => Arc::clone(&known.signature),
             (None, Some(builder)) => {
                 let builder = builder.into_inner().unwrap_or_else(PoisonError::into_inner);
                 let (signature, _) = builder.finish().map_err(|error| FileError::NotEqual(error.to_string()))?;
-                signature
+                Arc::new(signature)
             }
             (None, None) => unreachable!("without known sums a builder was made above"),
         };
@@ -105,7 +114,7 @@ impl Transfer<'_> {
         }
         let sums = read.payload.checksums;
         // Read a second time: what the scan saw and what is sent have to be one version of the file.
-        if let Some(known) = &self.known
+        if let Some(known) = self.known
             && self.crc_of(known, part).await? != sums.crc64nvme
         {
             return Err(FileError::Changed);
@@ -131,7 +140,7 @@ impl Transfer<'_> {
     }
 
     async fn copy_part(&self, number: u32, part: Part) -> Result<(u32, PartReceipt), FileError> {
-        let (PartSource::Copy { from }, Some(basis), Some(known)) = (part.source, self.basis, &self.known) else {
+        let (PartSource::Copy { from }, Some(basis), Some(known)) = (part.source, self.basis, self.known) else {
             unreachable!("only a plan from a scan has copies")
         };
         let turn = self.task.context.copy_turn().await?;

@@ -100,6 +100,12 @@ fn a_delta_is_told_in_numbers() {
     let dry = run(command.env("INPUT_DRY-RUN", "true")).ok();
     assert_outputs(&target, &dry, &[("result", "dry-run"), ("changed", "true"), ("files-deleted", "1")]);
     let planned = outputs(&target)["bytes-uploaded"].clone();
+    let said =
+        "## 🔍 Dry run&#58; 5.00 MiB of 48.0 MiB would be uploaded, up to 48.0 MiB if the store does not copy ranges (";
+    assert!(left(&target, ".summary").starts_with(said), "{}", left(&target, ".summary"));
+    let json: serde_json::Value = serde_json::from_str(&outputs(&target)["json"]).expect("JSON");
+    assert_eq!(json["bytes_uploaded_at_most"], (48 << 20), "{json}");
+    assert_eq!(json["bytes_uploaded_at_most"], json["runs"][0]["bytes_uploaded_at_most"]);
     assert!(target.get("site/old.html").is_some());
 
     let run = run(&mut step(&target, &settings)).ok();
@@ -129,6 +135,13 @@ fn a_delta_is_told_in_numbers() {
     for text in ["48.0 MiB, 5.00 MiB uploaded", "<code>site/disk.img</code>", "1 object deleted", "🟦", "<details>"] {
         assert!(summary.contains(text), "nothing of {text}: {summary}");
     }
+    assert!(summary.contains(" KiB of signatures, ") && summary.contains(" KiB of signatures read)"), "{summary}");
+
+    // Nothing is left to do, and reading a signature to find that out is none of what would be done.
+    super::support::run(step(&target, &settings).env("INPUT_DRY-RUN", "true")).ok();
+    let summary = left(&target, ".summary");
+    assert!(summary.starts_with("## 🔍 Dry run&#58; nothing to upload, 48.0 MiB, unchanged\n"), "{summary}");
+    assert!(summary.contains("<b>0 B</b> to upload (") && summary.contains(" KiB of signatures read)"), "{summary}");
 }
 
 #[test]

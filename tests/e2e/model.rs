@@ -257,6 +257,9 @@ struct Numbers {
     deleted: u64,
     bytes_uploaded: u64,
     bytes_copied: u64,
+    bytes_sidecar_up: u64,
+    bytes_sidecar_down: u64,
+    bytes_index_up: u64,
 }
 
 /// What is here, and what has to be there.
@@ -459,6 +462,9 @@ impl World {
                 (&mut sum.deleted, "files_deleted"),
                 (&mut sum.bytes_uploaded, "bytes_uploaded"),
                 (&mut sum.bytes_copied, "bytes_copied"),
+                (&mut sum.bytes_sidecar_up, "bytes_sidecar_up"),
+                (&mut sum.bytes_sidecar_down, "bytes_sidecar_down"),
+                (&mut sum.bytes_index_up, "bytes_index_up"),
             ] {
                 *sum += number(field);
             }

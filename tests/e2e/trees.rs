@@ -778,12 +778,12 @@ fn stats_are_the_runs_numbers() {
     ] {
         assert_eq!(lines.get(name), Some(&value), "{name}: {}", ended.text());
     }
-    assert_eq!((target.get("site/.hssig"), lines["Signatures written"]), (None, "0 B (0 bytes)"), "{}", ended.text());
+    assert_eq!((target.get("site/.hssig"), lines["Index written"]), (None, "0 B (0 bytes)"), "{}", ended.text());
     let requests: usize =
         lines["Requests"].split(", ").filter_map(|each| each.rsplit_once(' ')?.1.parse::<usize>().ok()).sum();
     assert_eq!(requests, target.double().requests().len(), "{}", ended.text());
     assert!(lines["Saved"].ends_with(" %") && lines["Rate"].contains("files/s"), "{}", ended.text());
-    assert!(ended.stdout.lines().last().is_some_and(|last| last.starts_with("Transferred ")), "{}", ended.text());
+    assert!(ended.stdout.lines().last().is_some_and(|last| last.starts_with("Uploaded ")), "{}", ended.text());
 }
 
 /// The log file has what was done to each file, with times; every run appends.

@@ -74,8 +74,10 @@ pub(in crate::ci) fn told(outcome: &Outcome, totals: &Totals) -> String {
         _ if outcome.interrupted && totals.bytes_standing == 0 => format!("Cancelled after {time}"),
         _ if outcome.interrupted => format!("Cancelled: {numbers}{failed}"),
         Verdict::Failed if totals.bytes_standing == 0 => format!("Nothing was synced{failed}"),
+        Verdict::DryRun if !outcome.changed() => format!("Dry run: nothing to upload, {all}, unchanged{failed}"),
         Verdict::DryRun => {
-            format!("Dry run: {moved} of {all} would be uploaded ({saved:.1} % saved){failed}")
+            let at_most = at_most(totals);
+            format!("Dry run: {moved} of {all} would be uploaded{at_most} ({saved:.1} % saved){failed}")
         }
         Verdict::Unchanged if totals.files_total == 0 => "No files".to_owned(),
         Verdict::Unchanged => format!("{all}, unchanged, in {time}"),
@@ -84,15 +86,22 @@ pub(in crate::ci) fn told(outcome: &Outcome, totals: &Totals) -> String {
     }
 }
 
+/// How much has to be uploaded if the store turns out to refuse copies.
+fn at_most(totals: &Totals) -> String {
+    let most = totals.bytes_uploaded_at_most();
+    most.map_or(String::new(), |most| format!(", up to {} if the store does not copy ranges", size(most)))
+}
+
 /// The bar, and what the saving is worth.
 fn saving(outcome: &Outcome, totals: &Totals) -> String {
     let part = totals.bytes_moved as f64 / totals.bytes_standing as f64;
     let mut text = format!("{}<br>\n", bar(part));
     let verb = if outcome.dry_run { "to upload" } else { "uploaded" };
     let _ = write!(text, "{UPLOADED} <b>{}</b> {verb}", size(totals.bytes_uploaded));
-    let signatures = totals.bytes_moved - totals.bytes_uploaded;
-    if signatures > 0 {
-        let _ = write!(text, ", {} of signatures", size(signatures));
+    text.push_str(&at_most(totals));
+    let beside = totals.beside.told(size);
+    if !beside.is_empty() {
+        let _ = write!(text, " ({beside})");
     }
     let _ = write!(text, " &nbsp; {REUSED} <b>{}</b> there already", size(totals.bytes_saved()));
     if !outcome.dry_run {

@@ -11,6 +11,7 @@ mod copy;
 mod delete;
 mod encryption;
 mod error;
+mod make;
 mod multipart;
 mod whole;
 mod wire;

@@ -15,8 +15,8 @@ use super::whole::condition_headers;
 use super::{S3Store, body, crc_from_header, crc_to_header, url_decoded};
 use crate::stitch::{CostModel, PartLimits};
 use crate::store::{
-    Attributes, Condition, CopySource, ETag, ErrorKind, ListedPart, MultipartStore, ObjectKey, PartReceipt, Payload,
-    StoreError, Upload, WholeObject,
+    Attributes, Condition, Copies, CopySource, ETag, ErrorKind, ListedPart, MultipartStore, ObjectKey, PartReceipt,
+    Payload, StoreError, Upload, WholeObject,
 };
 
 /// S3 user guide, "Multipart upload limits": parts of 5 MiB to 5 GiB, at most 10,000 of them, objects up to 50 TB (48.8 TiB).
@@ -39,6 +39,10 @@ impl MultipartStore for S3Store {
 
     fn costs(&self) -> CostModel {
         COSTS
+    }
+
+    fn copies(&self) -> Copies {
+        self.wire.make().copies()
     }
 
     async fn create(&self, key: &ObjectKey, attributes: &Attributes) -> Result<Upload, StoreError> {
@@ -103,12 +107,16 @@ impl MultipartStore for S3Store {
             .await
             .map_err(|error| {
                 let mut error = gone_is_changed(meaning("UploadPartCopy", self.url_of(&source.key), error));
+                if error.kind == ErrorKind::Unsupported {
+                    self.wire.make().has_refused();
+                }
                 if error.kind == ErrorKind::Other {
                     // 400 InvalidRequest "not supported as a byte-range copy source", and what look-alikes say instead.
                     error.kind = ErrorKind::Unsupported;
                 }
                 error
             })?;
+        self.wire.make().has_copied();
         let part = answer.copy_part_result();
         Ok(PartReceipt {
             etag: ETag::new(part.and_then(|part| part.e_tag()).unwrap_or_default()),

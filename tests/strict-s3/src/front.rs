@@ -10,7 +10,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use http::{HeaderValue, Request, Response, header};
+use http::{HeaderName, HeaderValue, Request, Response, header};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
@@ -22,6 +22,7 @@ use tokio::net::TcpStream;
 use tokio::time::Sleep;
 
 use crate::fault::FaultAction;
+use crate::ops::Double;
 use crate::record::{Exchange, Log};
 use crate::state::random_hex;
 
@@ -45,6 +46,8 @@ impl std::error::Error for Cut {}
 /// Serves connections.
 pub(crate) struct Front {
     pub(crate) service: S3Service,
+    /// What it answers for.
+    pub(crate) double: Arc<Double>,
     pub(crate) log: Arc<Log>,
     /// What every page of a listing of objects waits before it is sent.
     pub(crate) list_delay: Duration,
@@ -96,7 +99,13 @@ impl Front {
         if exchange.fault.get() == Some(&FaultAction::EtagLie) {
             answer = lie(answer).await;
         }
-        if let Ok(id) = HeaderValue::try_from(random_hex(8).to_ascii_uppercase()) {
+        let limits = self.double.limits();
+        for (name, value) in limits.announces {
+            answer.headers_mut().insert(HeaderName::from_static(name), HeaderValue::from_static(value));
+        }
+        if limits.request_ids
+            && let Ok(id) = HeaderValue::try_from(random_hex(8).to_ascii_uppercase())
+        {
             answer.headers_mut().insert("x-amz-request-id", id);
         }
         let lists = exchange.target.get().is_some_and(|(kind, ..)| matches!(*kind, "ListObjectsV2" | "ListObjects"));

@@ -32,8 +32,10 @@ pub struct Limits {
     pub max_metadata: usize,
     /// All parts but the last must have the same length (R2).
     pub equal_parts: bool,
-    /// `x-amz-copy-source-if-*` on UploadPartCopy and CopyObject.
+    /// `x-amz-copy-source-if-*` on CopyObject.
     pub copy_conditions: Conditions,
+    /// `x-amz-copy-source-if-*` on UploadPartCopy.
+    pub part_copy_conditions: Conditions,
     /// `If-Match` and `If-None-Match` on PutObject.
     pub put_conditions: Conditions,
     /// `If-Match` and `If-None-Match` on CompleteMultipartUpload.
@@ -50,6 +52,10 @@ pub struct Limits {
     pub opaque_etags: bool,
     /// Only multipart ETags are opaque (R2).
     pub opaque_multipart_etags: bool,
+    /// Headers of every answer by which the store can be told from others, names in lower case.
+    pub announces: &'static [(&'static str, &'static str)],
+    /// Whether answers have `x-amz-request-id` (not on R2).
+    pub request_ids: bool,
 }
 
 impl Default for Limits {
@@ -72,6 +78,7 @@ impl Limits {
             max_metadata: 2 << 10,
             equal_parts: false,
             copy_conditions: Conditions::Honoured,
+            part_copy_conditions: Conditions::Honoured,
             put_conditions: Conditions::Honoured,
             complete_conditions: Conditions::Honoured,
             delete_conditions: Conditions::Honoured,
@@ -80,28 +87,42 @@ impl Limits {
             verifies_complete: true,
             opaque_etags: false,
             opaque_multipart_etags: false,
+            // API reference, "Common response headers".
+            announces: &[("server", "AmazonS3")],
+            request_ids: true,
         }
     }
 
-    /// Cloudflare R2: equal parts, no copy conditions, random multipart ETags (docs/S3.md, "Stores that differ").
+    /// Cloudflare R2: equal parts, random multipart ETags, no conditions on copied ranges, though on whole copies (docs/S3.md,
+    /// "Stores that differ"). Its answers come through Cloudflare's proxy, which writes `server` and `cf-ray` (Cloudflare's
+    /// "HTTP headers"), and have no request id (rclone issue 9511: "request id: , host id:").
     pub fn r2() -> Self {
-        Self { equal_parts: true, copy_conditions: Conditions::Refused, opaque_multipart_etags: true, ..Self::aws() }
+        Self {
+            equal_parts: true,
+            part_copy_conditions: Conditions::Refused,
+            opaque_multipart_etags: true,
+            announces: &[("server", "cloudflare"), ("cf-ray", "8f2a6c0b1d3e4f50-FRA")],
+            request_ids: false,
+            ..Self::aws()
+        }
     }
 
     /// Ceph's gateway before 2025: ignores conditions on copies and on Complete, no checksums of copied parts.
     pub fn ceph() -> Self {
         Self {
             copy_conditions: Conditions::Ignored,
+            part_copy_conditions: Conditions::Ignored,
             complete_conditions: Conditions::Ignored,
             delete_conditions: Conditions::Ignored,
             copied_part_checksums: false,
-            ..Self::aws()
+            ..Self::unnamed()
         }
     }
 
-    /// MinIO: no UploadPartCopy into an upload with a checksum algorithm.
+    /// MinIO: no UploadPartCopy into an upload with a checksum algorithm. It names itself in every answer (its source,
+    /// `setCommonHeaders` in `cmd/api-headers.go`).
     pub fn minio() -> Self {
-        Self { copy_into_checksummed: false, ..Self::aws() }
+        Self { copy_into_checksummed: false, announces: &[("server", "MinIO")], ..Self::aws() }
     }
 
     /// Garage: conditions on writes are ignored, those on copies work; small parts are accepted.
@@ -111,26 +132,32 @@ impl Limits {
             complete_conditions: Conditions::Ignored,
             delete_conditions: Conditions::Ignored,
             min_part: 0,
-            ..Self::aws()
+            ..Self::unnamed()
         }
     }
 
     /// Scaleway: 1,000 parts.
     pub fn scaleway() -> Self {
-        Self { max_parts: 1_000, ..Self::aws() }
+        Self { max_parts: 1_000, ..Self::unnamed() }
     }
 
     /// The worst of them: every condition silently ignored, no checksum verified or reported for copies.
     pub fn careless() -> Self {
         Self {
             copy_conditions: Conditions::Ignored,
+            part_copy_conditions: Conditions::Ignored,
             put_conditions: Conditions::Ignored,
             complete_conditions: Conditions::Ignored,
             delete_conditions: Conditions::Ignored,
             copied_part_checksums: false,
             verifies_complete: false,
-            ..Self::aws()
+            ..Self::unnamed()
         }
+    }
+
+    /// AWS's limits and habits, by a store whose answers do not say what it is.
+    pub fn unnamed() -> Self {
+        Self { announces: &[], ..Self::aws() }
     }
 
     /// The imitation of that name, as the binary's `--imitate` takes it.

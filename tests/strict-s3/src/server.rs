@@ -134,7 +134,12 @@ impl Builder {
         let keys = Arc::new(Keys::new(self.access_key, self.secret_key));
         service.set_auth(Secrets(Arc::clone(&keys)));
         service.set_access(Gate { faults: Arc::clone(&faults), keys: Arc::clone(&keys) });
-        let front = Front { service: service.build(), log: Arc::clone(&log), list_delay: self.list_delay };
+        let front = Front {
+            service: service.build(),
+            double: Arc::clone(&double),
+            log: Arc::clone(&log),
+            list_delay: self.list_delay,
+        };
         let front = Arc::new(front);
 
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, self.port))?;

@@ -15,7 +15,7 @@ use super::checks::{ReadConditions, check_customer_key, check_metadata, check_re
 use super::fields::{attributes, checksum_type, encryption, etag, set_checksum, set_customer_key, set_encryption};
 use super::multipart::check_part_number;
 use crate::digest::{Algorithm, Digests, Kind, encode};
-use crate::limits::{Conditions, Limits};
+use crate::limits::Conditions;
 use crate::state::{Object, Part, Versioning, WriteConditions};
 
 struct Source {
@@ -29,7 +29,7 @@ struct Source {
 /// Finds the source and checks the conditions on it; any that fails is 412 (docs/S3.md, "Conditions").
 fn source(
     double: &Double,
-    limits: &Limits,
+    habit: Conditions,
     named: &CopySource,
     conditions: &ReadConditions<'_>,
     customer_key_md5: Option<&str>,
@@ -48,7 +48,7 @@ fn source(
         || conditions.if_none_match.is_some()
         || conditions.if_modified_since.is_some()
         || conditions.if_unmodified_since.is_some();
-    match limits.copy_conditions {
+    match habit {
         Conditions::Honoured => conditions.check(&object.etag, modified, false)?,
         Conditions::Refused if any => {
             return Err(s3_error!(NotImplemented, "Header 'x-amz-copy-source-if-*' is not implemented"));
@@ -115,7 +115,7 @@ pub(super) async fn part(
     check_customer_key(&encryption, input.sse_customer_key_md5.as_deref())?;
     let conditions = source_conditions!(input);
     let key_md5 = input.copy_source_sse_customer_key_md5.as_deref();
-    let source = source(double, &limits, &input.copy_source, &conditions, key_md5)?;
+    let source = source(double, limits.part_copy_conditions, &input.copy_source, &conditions, key_md5)?;
     let range = source_range(input.copy_source_range.as_deref(), source.object.content.len())?;
     if range.end - range.start > limits.max_part {
         return Err(too_large(limits.max_part));
@@ -163,7 +163,7 @@ pub(super) async fn object(
     let (if_match, if_none_match) = (condition("if-match"), condition("if-none-match"));
     let write = WriteConditions::new(limits.put_conditions, if_match.as_ref(), if_none_match.as_ref())?;
     let key_md5 = input.copy_source_sse_customer_key_md5.as_deref();
-    let source = source(double, &limits, &input.copy_source, &source_conditions!(input), key_md5)?;
+    let source = source(double, limits.copy_conditions, &input.copy_source, &source_conditions!(input), key_md5)?;
     if source.object.content.len() > limits.max_copy {
         return Err(too_large(limits.max_copy));
     }

@@ -1,5 +1,7 @@
 //! The look-alike stores: docs/S3.md, "Stores that differ", is the source of all rows here.
 
+use std::io::{Read as _, Write as _};
+
 use aws_sdk_s3::types::{ChecksumAlgorithm, ChecksumType};
 use strict_s3::{Conditions, Limits};
 
@@ -32,6 +34,36 @@ async fn r2_wants_equal_parts() {
     let id = s.create("k").await;
     let copy = s.copy("k", &id, 1, "k").copy_source_if_match(OTHER).send().await;
     assert_eq!(code(copy), "501 NotImplemented");
+    let whole = s.client.copy_object().bucket(B).key("copy").copy_source(format!("{B}/k"));
+    assert_eq!(code(whole.copy_source_if_match(OTHER).send().await), "412 PreconditionFailed");
+}
+
+/// By which headers a client can tell the stores apart.
+#[tokio::test]
+async fn some_say_what_they_are() {
+    for (limits, server, ray, id) in [
+        (Limits::aws(), Some("AmazonS3"), false, true),
+        (Limits::r2(), Some("cloudflare"), true, false),
+        (Limits::minio(), Some("MinIO"), false, true),
+        (Limits::ceph(), None, false, true),
+        (Limits::unnamed(), None, false, true),
+    ] {
+        let s = setup_as(limits);
+        s.put("k", "x").await;
+        for key in ["k", "none"] {
+            let address = s.server.endpoint();
+            let mut stream = std::net::TcpStream::connect(address.trim_start_matches("http://")).unwrap();
+            write!(stream, "GET /{B}/{key} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").unwrap();
+            let mut answer = String::new();
+            stream.read_to_string(&mut answer).unwrap();
+            let header = |name: &str| {
+                let lines = answer.lines().take_while(|line| !line.is_empty());
+                lines.filter_map(|line| line.split_once(": ")).find(|(key, _)| *key == name).map(|(_, value)| value)
+            };
+            assert_eq!(header("server"), server, "{answer}");
+            assert_eq!((header("cf-ray").is_some(), header("x-amz-request-id").is_some()), (ray, id), "{answer}");
+        }
+    }
 }
 
 #[tokio::test]

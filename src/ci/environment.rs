@@ -35,7 +35,12 @@ const OTHER_NAMES: [(&str, &str); 13] = [
 /// The variable that tells where the entrypoint has put the environment that it was given, in hexadecimal: dash and
 /// busybox drop variables with a hyphen in their names (`INPUT_DRY-RUN`) when they start a program.
 const GIVEN_FD: &str = "HUGESYNC_ENVIRON_FD";
-/// How alike names have to be to be taken for each other's misspelling (Jaro-Winkler, from 0 to 1).
+/// How many letters may be wrong, missing, too many or swapped in a name that is taken for another one's misspelling; half
+/// as many in one of less than [`SHORT`] letters. Hyphens and underscores are not looked at.
+const SLIPS: usize = 2;
+/// See [`SLIPS`].
+const SHORT: usize = 6;
+/// How alike names have to be for one to be suggested for the other (Jaro-Winkler, from 0 to 1).
 const ALIKE: f64 = 0.8;
 
 /// The variables of a job.
@@ -79,15 +84,31 @@ impl Environment {
     }
 
     /// The settings among the variables.
+    ///
+    /// # Errors
+    /// Where a name is a misspelt setting, a setting is given twice with two values, or one is not UTF-8: a job whose
+    /// `dryrun: true` only warns goes on to write and delete.
     pub(super) fn settings(&self) -> Result<Found, Unusable> {
         let mut found = Found { values: Vec::new(), warnings: Vec::new() };
+        let mut misspelt = Vec::new();
         for prefix in PREFIXES {
             // One name may come in two spellings: with hyphens from the runner, with underscores from `runs.env`.
             let mut here: BTreeMap<String, (&str, String)> = BTreeMap::new();
             for (variable, value) in &self.0 {
                 let Some(variable) = variable.to_str() else { continue };
                 let Some(spelled) = strip_prefix(variable, prefix) else { continue };
-                let Some(name) = setting_of(prefix, &spelled, value, variable, &mut found.warnings) else { continue };
+                let name = match meaning(prefix, &spelled, value, variable) {
+                    Meaning::Setting(name) => name,
+                    Meaning::Misspelt(text) => {
+                        misspelt.push(text);
+                        continue;
+                    }
+                    Meaning::Unknown(text) => {
+                        found.warnings.push(text);
+                        continue;
+                    }
+                    Meaning::Nothing => continue,
+                };
                 let Some(value) = value.to_str() else {
                     let hint = "write it in UTF-8; object keys and headers cannot hold anything else";
                     return Err(Unusable {
@@ -98,13 +119,15 @@ impl Environment {
                 if value.trim().is_empty() {
                     continue;
                 }
-                match here.get(&name) {
+                match here.get(name) {
                     None => {
-                        here.insert(name, (variable, value.to_owned()));
+                        here.insert(name.to_owned(), (variable, value.to_owned()));
                     }
                     Some((_, other)) if other == value => {}
                     Some((other, _)) => {
-                        found.warnings.push(format!("{variable} says something else than {other}, which counts"));
+                        let message = format!("{variable} and {other} are the same setting with two values");
+                        let hint = Some("nothing was done; leave one of them out".to_owned());
+                        return Err(Unusable { message, hint });
                     }
                 }
             }
@@ -112,7 +135,12 @@ impl Environment {
             let new: Vec<_> = here.into_iter().filter(|(name, _)| !known(name)).collect();
             found.values.extend(new.into_iter().map(|(name, (_, value))| (name, value)));
         }
-        Ok(found)
+        if misspelt.is_empty() {
+            return Ok(found);
+        }
+        let hint =
+            Some("nothing was done; correct the name, or remove it if it is meant for something else".to_owned());
+        Err(Unusable { message: misspelt.join("; "), hint })
     }
 }
 
@@ -123,39 +151,58 @@ fn strip_prefix(variable: &str, prefix: &str) -> Option<String> {
     Some(rest.to_ascii_lowercase().replace(['-', ' '], "_"))
 }
 
-/// The name of the setting that a variable is, if it is one; a warning if it looks like one.
-fn setting_of(
-    prefix: &str,
-    spelled: &str,
-    value: &OsStr,
-    variable: &str,
-    warnings: &mut Vec<String>,
-) -> Option<String> {
-    if settings::NAMES.contains(&spelled) {
-        return Some(spelled.to_owned());
+/// What a variable with one of our prefixes is.
+enum Meaning {
+    /// The setting of this name.
+    Setting(&'static str),
+    /// Almost the name of a setting; the text says which.
+    Misspelt(String),
+    /// Something that we should know if it were meant for us.
+    Unknown(String),
+    /// Nothing that concerns us.
+    Nothing,
+}
+
+fn meaning(prefix: &str, spelled: &str, value: &OsStr, variable: &str) -> Meaning {
+    if let Some(name) = settings::NAMES.iter().find(|name| **name == spelled) {
+        return Meaning::Setting(name);
     }
     if let Some((_, name)) = OTHER_NAMES.iter().find(|(other, _)| *other == spelled) {
-        return Some((*name).to_owned());
+        return Meaning::Setting(name);
     }
     if prefix == "HUGESYNC_" && spelled.starts_with("out_") {
-        return None;
+        return Meaning::Nothing;
     }
     if value.is_empty() || RESERVED.contains(&spelled) || variable == GIVEN_FD {
-        return None;
+        return Meaning::Nothing;
     }
     let others = OTHER_NAMES.iter().map(|(other, _)| *other).filter(|_| prefix == "PLUGIN_");
-    let alike = settings::NAMES.iter().copied().chain(others).map(|name| (strsim::jaro_winkler(name, spelled), name));
-    let nearest = alike.max_by(|a, b| a.0.total_cmp(&b.0)).filter(|(alike, _)| *alike >= ALIKE);
-    match nearest {
+    let names = || settings::NAMES.iter().copied().chain(others.clone());
+    if let Some(name) = names().filter(|name| is_slip(name, spelled)).min_by_key(|name| slips(name, spelled)) {
+        let name = written(prefix, name);
+        return Meaning::Misspelt(format!("{variable} is not known, and {name} is probably meant"));
+    }
+    let alike = names().map(|name| (strsim::jaro_winkler(name, spelled), name));
+    match alike.max_by(|a, b| a.0.total_cmp(&b.0)).filter(|(alike, _)| *alike >= ALIKE) {
         Some((_, name)) => {
             let name = written(prefix, name);
-            warnings.push(format!("{variable} is not known and does nothing; is {name} meant?"));
+            Meaning::Unknown(format!("{variable} is not known and does nothing; is {name} meant?"))
         }
         // Any job may have variables of its own that begin like ours, and later ones have our outputs.
-        None if prefix == "HUGESYNC_" => {}
-        None => warnings.push(format!("{variable} is not known and does nothing")),
+        None if prefix == "HUGESYNC_" => Meaning::Nothing,
+        None => Meaning::Unknown(format!("{variable} is not known and does nothing")),
     }
-    None
+}
+
+/// How many slips lead from one name to another.
+fn slips(name: &str, spelled: &str) -> usize {
+    strsim::osa_distance(&name.replace('_', ""), &spelled.replace('_', ""))
+}
+
+/// Whether a name is another one's misspelling.
+fn is_slip(name: &str, spelled: &str) -> bool {
+    let letters = name.replace('_', "").len().min(spelled.replace('_', "").len());
+    slips(name, spelled) <= if letters < SHORT { SLIPS / 2 } else { SLIPS }
 }
 
 /// A setting's name as it is written where the prefix is used.
@@ -198,8 +245,10 @@ mod tests {
         let (values, warnings) = read(&[("INPUT_DRY-RUN", "true"), ("INPUT_DRY_RUN", "true"), ("INPUT_JOBS", "")]);
         assert_eq!(values, [("dry_run".to_owned(), "true".to_owned())]);
         assert!(warnings.is_empty(), "{warnings:?}");
-        let (values, warnings) = read(&[("INPUT_DRY-RUN", "true"), ("INPUT_DRY_RUN", "false")]);
-        assert_eq!((value(&values, "dry_run"), warnings.len()), (Some("true"), 1));
+        let two = refused(&[("INPUT_DRY-RUN", "true"), ("INPUT_DRY_RUN", "false")]);
+        assert_eq!(two, "INPUT_DRY_RUN and INPUT_DRY-RUN are the same setting with two values");
+        let two = refused(&[("PLUGIN_REGION", "eu-west-1"), ("PLUGIN_AWS_REGION", "eu-west-2")]);
+        assert!(two.contains("the same setting with two values"), "{two}");
         let (values, _) = read(&[("INPUT_DRY-RUN", ""), ("INPUT_DRY_RUN", "false")]);
         assert_eq!(value(&values, "dry_run"), Some("false"));
     }
@@ -221,18 +270,58 @@ mod tests {
         assert!(warnings.is_empty(), "{warnings:?}");
     }
 
+    fn refused(variables: &[(&str, &str)]) -> String {
+        let Err(error) = Environment::of(variables).settings() else { panic!("{variables:?} is taken") };
+        assert!(error.hint.is_some_and(|hint| hint.starts_with("nothing was done")));
+        error.message
+    }
+
+    #[test]
+    fn a_misspelt_name_ends_the_job() {
+        for (variable, meant) in [
+            ("INPUT_DRYRUN", "the input dry-run"),
+            ("INPUT_DRY-RUNS", "the input dry-run"),
+            ("INPUT_DYR-RUN", "the input dry-run"),
+            ("INPUT_EXLUDE", "the input exclude"),
+            ("INPUT_DELTA-TRESHOLD", "the input delta-threshold"),
+            ("INPUT_JOB", "the input jobs"),
+            ("INPUT_TAGS", "the input tag"),
+            ("INPUT_MAXDELETE", "the input max-delete"),
+            ("PLUGIN_EXCLUDES", "the setting exclude"),
+            ("PLUGIN_ACESS_KEY", "the setting access_key"),
+            ("HUGESYNC_ROLE_TO_ASUME", "HUGESYNC_ROLE_TO_ASSUME"),
+            ("HUGESYNC_DESTINATON", "HUGESYNC_DESTINATION"),
+        ] {
+            let right = ("INPUT_SOURCE", "x");
+            let text = format!("{variable} is not known, and {meant} is probably meant");
+            assert_eq!(refused(&[right, (variable, "false")]), text);
+        }
+        let both = refused(&[("INPUT_DRYRUN", "true"), ("INPUT_EXLUDE", "*.tmp")]);
+        assert!(both.contains("INPUT_DRYRUN") && both.contains("; INPUT_EXLUDE"), "{both}");
+    }
+
     #[test]
     fn what_is_not_known_is_said_with_what_may_be_meant() {
         for (variable, says) in [
-            ("INPUT_DELTA-TRESHOLD", "is the input delta-threshold meant?"),
-            ("PLUGIN_EXCLUDES", "is the setting exclude meant?"),
+            ("INPUT_EXCLUDE-PATTERNS", "does nothing; is the input exclude meant?"),
+            ("PLUGIN_STORAGE_KIND", "does nothing; is the setting storage_class meant?"),
             ("INPUT_COMPLETELY-DIFFERENT", "INPUT_COMPLETELY-DIFFERENT is not known and does nothing"),
-            ("HUGESYNC_ROLE_TO_ASUME", "is HUGESYNC_ROLE_TO_ASSUME meant?"),
         ] {
             let (_, warnings) = read(&[(variable, "x")]);
             assert!(warnings.len() == 1 && warnings[0].ends_with(says), "{variable}: {warnings:?}");
         }
-        for quiet in [("INPUT_ARGS", "x"), ("INPUT_NEW", ""), ("HUGESYNC_VERSION", "1"), ("GITHUB_SHA", "x")] {
+        for quiet in [
+            ("INPUT_ARGS", "x"),
+            ("INPUT_NEW", ""),
+            ("INPUT_DRYRUN", ""),
+            ("HUGESYNC_VERSION", "1"),
+            ("HUGESYNC_IMAGE", "x"),
+            ("HUGESYNC_TOKEN", "x"),
+            ("HUGESYNC_BIN", "x"),
+            ("HUGESYNC_HOME", "x"),
+            ("HUGESYNC_OUT_DESTINATION", "x"),
+            ("GITHUB_SHA", "x"),
+        ] {
             assert!(read(&[quiet]).1.is_empty(), "{quiet:?}");
         }
     }

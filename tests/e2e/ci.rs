@@ -468,3 +468,27 @@ fn a_dry_run_tells_what_would_go() {
     assert_outputs(&target, &refused, &[("result", "dry-run"), ("files-deleted", "0")]);
     assert!(refused.stdout.contains("dry-run: true lists them; max-delete: 3 lets them go"), "{}", refused.text());
 }
+
+/// What the user meant to prevent does not happen because of a slip.
+#[test]
+fn misspelt_names_and_values_do_nothing() {
+    let target = Target::start();
+    target.file("site/index.html", "new");
+    target.put("site/old.html", "old");
+    for (name, value, says) in [
+        ("INPUT_DRYRUN", "true", "INPUT_DRYRUN is not known, and the input dry-run is probably meant"),
+        ("INPUT_EXLUDE", "old.html", "the input exclude is probably meant"),
+        ("HUGESYNC_MAX_DELETES", "0", "HUGESYNC_MAX_DELETE is probably meant"),
+        ("INPUT_DRY_RUN", "ture", "dry-run: \"ture\" is neither true nor false"),
+        ("INPUT_IF_NO_FILES_FOUND", "wran", "if-no-files-found: \"wran\" is not known"),
+    ] {
+        let refused = run(&mut step(&target, &with(&[("INPUT_DELETE", "true"), (name, value)]))).exits(2);
+        assert!(refused.stdout.contains(says), "{}", refused.text());
+        assert_outputs(&target, &refused, &[("result", "failed"), ("changed", "false")]);
+        assert!(left(&target, ".summary").contains("probably meant") || !name.contains("EXLUDE"));
+    }
+    assert_eq!(target.double().traffic().requests, 0);
+
+    let warned = run(&mut step(&target, &with(&[("INPUT_COLOUR", "blue")]))).ok();
+    assert!(warned.stdout.contains("INPUT_COLOUR is not known and does nothing"), "{}", warned.text());
+}

@@ -9,9 +9,11 @@ mod e2e {
     mod deletes;
     mod dry_run;
     mod faults;
+    mod heads;
     mod help;
     mod hostile;
     mod identity;
+    mod impostors;
     mod interrupted;
     mod layout;
     mod lookalikes;
@@ -23,6 +25,7 @@ mod e2e {
     mod refusals;
     mod report;
     mod scenario;
+    mod scripted;
     mod servers;
     mod sign;
     mod sources;

@@ -43,6 +43,8 @@ pub enum ErrorKind {
     Untrusted,
     /// There is no such host, or nothing listens there.
     NoServer,
+    /// Whoever answers does not speak S3: what every answer of S3 has is missing.
+    NotS3,
     /// The object is longer than the caller takes.
     TooLarge,
     /// The object is archived and cannot be read.
@@ -97,6 +99,9 @@ impl ErrorKind {
                 "if the certificate is right (a company's own authority, a proxy that looks into connections), name the file \
                  of its authority with AWS_CA_BUNDLE, or add it to the system's with SSL_CERT_FILE; for a server without \
                  TLS write http://"
+            }
+            Self::NotS3 => {
+                "this is probably not an S3 endpoint but a web console, a sign-in page or a proxy: check --endpoint-url"
             }
             Self::NoServer => "check --endpoint-url, --region and the proxy settings (HTTPS_PROXY, NO_PROXY)",
             Self::BadAttributes => {

@@ -66,7 +66,16 @@ pub(super) async fn complete(
     };
     // Some stores say nothing of the object here (Ceph 16 answers with an empty ETag) and everything to HEAD.
     let silent = receipt.etag.as_str().is_empty() || (upload.checksummed && receipt.crc64nvme.is_none());
-    if silent && let Some(object) = store.head(&task.key).await? {
+    if silent {
+        let Some(object) = store.head(&task.key).await? else {
+            let url = task.url();
+            return Err(FileError::NotEqual(format!(
+                "the store says that it has completed {url}, and there is no such object"
+            )));
+        };
+        if object.len != whole.len {
+            return Err(not_equal(task));
+        }
         receipt = PartReceipt { etag: object.etag, crc64nvme: object.crc64nvme };
     }
     let verification = if upload.checksummed && receipt.crc64nvme.is_some() {

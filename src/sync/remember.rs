@@ -9,7 +9,7 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 use super::context::Context;
 use super::small::Body;
 use crate::sidecar::{self, Index, IndexBuilder, MAX_INDEX_LEN, Remembered};
-use crate::store::{Attributes, Condition, ETag, ObjectInfo, ObjectKey, Payload, StoreError};
+use crate::store::{Attributes, Condition, ETag, ErrorKind, ObjectInfo, ObjectKey, Payload, StoreError};
 
 /// An index up to this long is written again for a single new entry, in bytes.
 const SHORT: u64 = 256 << 10;
@@ -101,7 +101,7 @@ pub(super) async fn recall(context: &Context, few: bool) -> Result<(), StoreErro
     let bytes = match context.store.get(&key, if few { SHORT } else { MAX_INDEX_LEN }).await {
         Ok(Some((bytes, _))) => bytes,
         Ok(None) => return Ok(()),
-        Err(error) if error.kind.is_silence() => return Err(error),
+        Err(error) if error.kind.is_silence() || error.kind == ErrorKind::NotS3 => return Err(error),
         Err(error) => {
             context.memory_of.unread.store(true, Ordering::Relaxed);
             tracing::debug!(%error, "the index is not read");

@@ -112,7 +112,11 @@ pub(super) fn foresee(task: &Task, entries: &[(usize, u64)]) {
 fn is_ours(kind: ErrorKind) -> bool {
     let of_all = matches!(
         kind,
-        ErrorKind::Unavailable | ErrorKind::Throttled | ErrorKind::NoSuchBucket | ErrorKind::WrongRegion
+        ErrorKind::Unavailable
+            | ErrorKind::Throttled
+            | ErrorKind::NoSuchBucket
+            | ErrorKind::WrongRegion
+            | ErrorKind::NotS3
     );
     !of_all && !kind.is_silence() && !kind.concerns_credentials()
 }

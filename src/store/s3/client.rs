@@ -14,6 +14,7 @@ use aws_sdk_s3::config::{
 };
 use thiserror::Error;
 
+use super::answer::Proof;
 use super::bandwidth::Bandwidth;
 use super::wire::Wire;
 use super::{Encryption, S3Store};
@@ -117,6 +118,7 @@ impl S3Store {
             )
             .stalled_stream_protection(StalledStreamProtectionConfig::enabled().grace_period(STALL_GRACE).build())
             .interceptor(wire.clone())
+            .interceptor(Proof)
             .interceptor(reach.clone())
             .retry_classifier(reach);
         if shared.region().is_none() {

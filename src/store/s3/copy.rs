@@ -5,10 +5,10 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::attributes::with_attributes;
 use super::encryption::{encrypted, with_source_key};
-use super::error::meaning;
+use super::error::{meaning, no_etag};
 use super::whole::condition_headers;
-use super::{S3Store, crc_from_header};
-use crate::store::{Attributes, Condition, CopySource, ETag, ErrorKind, ObjectKey, PartReceipt, StoreError};
+use super::{S3Store, receipt};
+use crate::store::{Attributes, Condition, CopySource, ErrorKind, ObjectKey, PartReceipt, StoreError};
 
 /// What stays as it is in a copy source: the unreserved characters of RFC 3986 and the slash.
 const KEPT_IN_COPY_SOURCE: &AsciiSet =
@@ -54,10 +54,10 @@ impl S3Store {
             .await
             .map_err(|error| gone_is_changed(meaning("CopyObject", self.url_of(&source.key), error)))?;
         let object = answer.copy_object_result();
-        Ok(PartReceipt {
-            etag: ETag::new(object.and_then(|object| object.e_tag()).unwrap_or_default()),
-            crc64nvme: crc_from_header(object.and_then(|object| object.checksum_crc64_nvme())),
-        })
+        if object.and_then(|object| object.e_tag()).is_none_or(str::is_empty) {
+            return Err(no_etag("CopyObject", self.url_of(to)));
+        }
+        Ok(receipt(object.and_then(|object| object.e_tag()), object.and_then(|object| object.checksum_crc64_nvme())))
     }
 }
 

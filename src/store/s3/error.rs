@@ -7,6 +7,7 @@ use aws_sdk_s3::operation::RequestId;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::ConnectorError;
 
+use super::answer::NotS3;
 use crate::aws::{Obstacle, obstacle};
 use crate::store::{ErrorKind, StoreError};
 
@@ -17,6 +18,9 @@ where
 {
     let (kind, message) = match &error {
         SdkError::ServiceError(answer) => service_error(answer.err(), answer.raw()),
+        SdkError::ResponseError(_) if let Some(not_s3) = beneath::<NotS3>(&error) => {
+            (ErrorKind::NotS3, not_s3.to_string())
+        }
         SdkError::ResponseError(answer) => {
             let status = answer.raw().status().as_u16();
             (ErrorKind::Network, format!("the answer (HTTP {status}) cannot be read: {}", chain(&error)))
@@ -26,6 +30,24 @@ where
         _ => construction_failure(&error),
     };
     StoreError { kind, operation, target, message, source: None }
+}
+
+/// A copy whose answer does not name what it made.
+pub(super) fn no_etag(operation: &'static str, target: String) -> StoreError {
+    let message = "the answer is not one of S3: its document has no ETag".to_owned();
+    StoreError { kind: ErrorKind::NotS3, operation, target, message, source: None }
+}
+
+/// The first error of a kind among what lies beneath another one.
+fn beneath<'a, T: StdError + 'static>(error: &'a (dyn StdError + 'static)) -> Option<&'a T> {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if let Some(found) = error.downcast_ref() {
+            return Some(found);
+        }
+        next = error.source();
+    }
+    None
 }
 
 fn service_error<E: ProvideErrorMetadata + StdError + 'static>(

@@ -3,6 +3,7 @@
 //! It maps the store traits to requests and answers to meanings; it holds no policy. The limits and the behaviour it
 //! relies on are written down in docs/S3.md.
 
+mod answer;
 mod attributes;
 mod bandwidth;
 mod body;
@@ -25,7 +26,7 @@ use base64::prelude::BASE64_STANDARD;
 pub use client::{ConnectError, S3Settings};
 pub use encryption::{BadCustomerKey, CustomerKey, Encryption};
 
-use super::ObjectKey;
+use super::{ETag, ObjectKey, PartReceipt};
 use bandwidth::Bandwidth;
 use wire::Wire;
 
@@ -62,6 +63,11 @@ fn crc_to_header(crc: u64) -> String {
 fn crc_from_header(header: Option<&str>) -> Option<u64> {
     let bytes = BASE64_STANDARD.decode(header?).ok()?;
     Some(u64::from_be_bytes(bytes.try_into().ok()?))
+}
+
+/// What an answer says of what now stands. That there is an ETag `answer.rs` sees to.
+fn receipt(etag: Option<&str>, crc64nvme: Option<&str>) -> PartReceipt {
+    PartReceipt { etag: ETag::new(etag.unwrap_or_default()), crc64nvme: crc_from_header(crc64nvme) }
 }
 
 /// A key in a listing that was asked for with `encoding-type=url`: percent-encoded, a space as `+`.

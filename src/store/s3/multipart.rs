@@ -10,9 +10,9 @@ use base64::prelude::BASE64_STANDARD;
 use super::attributes::with_attributes;
 use super::copy::{gone_is_changed, without_body};
 use super::encryption::{encrypted, with_customer_key, with_source_key};
-use super::error::meaning;
+use super::error::{meaning, no_etag};
 use super::whole::condition_headers;
-use super::{S3Store, body, crc_from_header, crc_to_header, url_decoded};
+use super::{S3Store, body, crc_from_header, crc_to_header, receipt, url_decoded};
 use crate::stitch::{CostModel, PartLimits};
 use crate::store::{
     Attributes, Condition, Copies, CopySource, ETag, ErrorKind, ListedPart, MultipartStore, ObjectKey, PartReceipt,
@@ -79,10 +79,7 @@ impl MultipartStore for S3Store {
             .send()
             .await
             .map_err(|error| meaning("UploadPart", self.url_of(&upload.key), error))?;
-        Ok(PartReceipt {
-            etag: ETag::new(answer.e_tag().unwrap_or_default()),
-            crc64nvme: crc_from_header(answer.checksum_crc64_nvme()),
-        })
+        Ok(receipt(answer.e_tag(), answer.checksum_crc64_nvme()))
     }
 
     async fn copy_part(
@@ -118,10 +115,10 @@ impl MultipartStore for S3Store {
             })?;
         self.wire.make().has_copied();
         let part = answer.copy_part_result();
-        Ok(PartReceipt {
-            etag: ETag::new(part.and_then(|part| part.e_tag()).unwrap_or_default()),
-            crc64nvme: crc_from_header(part.and_then(|part| part.checksum_crc64_nvme())),
-        })
+        if part.and_then(|part| part.e_tag()).is_none_or(str::is_empty) {
+            return Err(no_etag("UploadPartCopy", self.url_of(&source.key)));
+        }
+        Ok(receipt(part.and_then(|part| part.e_tag()), part.and_then(|part| part.checksum_crc64_nvme())))
     }
 
     async fn complete(
@@ -158,10 +155,7 @@ impl MultipartStore for S3Store {
             .send()
             .await
             .map_err(|error| meaning("CompleteMultipartUpload", self.url_of(&upload.key), error))?;
-        Ok(PartReceipt {
-            etag: ETag::new(answer.e_tag().unwrap_or_default()),
-            crc64nvme: crc_from_header(answer.checksum_crc64_nvme()),
-        })
+        Ok(receipt(answer.e_tag(), answer.checksum_crc64_nvme()))
     }
 
     async fn abort(&self, upload: &Upload) -> Result<(), StoreError> {

@@ -10,7 +10,7 @@ use base64::prelude::BASE64_STANDARD;
 use super::attributes::{self, with_attributes};
 use super::encryption::{encrypted, with_customer_key};
 use super::error::meaning;
-use super::{Encryption, S3Store, body, crc_from_header, crc_to_header, url_decoded};
+use super::{Encryption, S3Store, body, crc_from_header, crc_to_header, receipt, url_decoded};
 use crate::store::{
     Attributes, Condition, CopySource, Doomed, ETag, ErrorKind, ListEntry, ListFrom, ListPage, MultipartStore,
     ObjectInfo, ObjectKey, PartReceipt, Payload, Store, StoreError,
@@ -22,26 +22,24 @@ const MAX_READS: u32 = 4;
 #[async_trait]
 impl Store for S3Store {
     async fn head(&self, key: &ObjectKey) -> Result<Option<ObjectInfo>, StoreError> {
-        let request = self.client.head_object().bucket(&self.bucket).key(key.as_str());
-        let request = with_customer_key!(request, &self.encryption);
-        let head = match request.checksum_mode(ChecksumMode::Enabled).send().await {
-            Ok(head) => head,
-            Err(error) => {
-                let error = meaning("HeadObject", self.url_of(key), error);
-                return absent_or(self.explained(key, error).await);
-            }
+        let error = match self.head_once(key).await {
+            Err(error) if needs_explaining(error.kind) => error,
+            result => return result,
         };
-        let full = head.checksum_type() != Some(&ChecksumType::Composite);
-        Ok(Some(ObjectInfo {
-            len: u64::try_from(head.content_length().unwrap_or_default()).unwrap_or_default(),
-            etag: ETag::new(head.e_tag().unwrap_or_default()),
-            crc64nvme: crc_from_header(head.checksum_crc64_nvme()).filter(|_| full),
-            modified: head.last_modified().map(aws_sdk_s3::primitives::DateTime::secs),
-            tier: attributes::tier(head.storage_class().map(aws_sdk_s3::types::StorageClass::as_str), head.restore()),
-            tag_count: head.tag_count().and_then(|count| u32::try_from(count).ok()).unwrap_or_default(),
-            encryption_differs: self.encryption.differs(&head),
-            attributes: attributes::of(head),
-        }))
+        // A HEAD has no body that could say why it was refused. A GET of the same key has one.
+        match self.get_once(key, 0).await {
+            // By its answer the SDK has learned what time it is at the store, and signs with that from now on.
+            Ok(Some(_)) | Err(StoreError { kind: ErrorKind::TooLarge, .. }) => self.head_once(key).await,
+            Ok(None) => Ok(None),
+            Err(why) if why.kind.is_silence() => Err(error),
+            Err(mut why) => {
+                if why.kind == ErrorKind::AccessDenied && matches!(self.encryption, Encryption::Customer(_)) {
+                    // What AWS answers to a wrong key, as to a missing permission.
+                    why.message.push_str(" (or the object is encrypted with another customer key)");
+                }
+                Err(why)
+            }
+        }
     }
 
     async fn get(&self, key: &ObjectKey, max_len: u64) -> Result<Option<(Vec<u8>, ETag)>, StoreError> {
@@ -79,10 +77,7 @@ impl Store for S3Store {
             .send()
             .await
             .map_err(|error| meaning("PutObject", self.url_of(key), error))?;
-        Ok(PartReceipt {
-            etag: ETag::new(answer.e_tag().unwrap_or_default()),
-            crc64nvme: crc_from_header(answer.checksum_crc64_nvme()),
-        })
+        Ok(receipt(answer.e_tag(), answer.checksum_crc64_nvme()))
     }
 
     async fn list(&self, prefix: &str, from: &ListFrom) -> Result<ListPage, StoreError> {
@@ -184,22 +179,24 @@ impl S3Store {
         })
     }
 
-    /// A refused HEAD has no body that says why: a GET of the same key has one. Wrong credentials are told from missing
-    /// permissions in this way, and a missing customer key from a malformed request.
-    async fn explained(&self, key: &ObjectKey, mut error: StoreError) -> StoreError {
-        if !matches!(error.kind, ErrorKind::AccessDenied | ErrorKind::Other) {
-            return error;
-        }
-        match self.get_once(key, 0).await {
-            Err(why) if why.kind.concerns_credentials() => return why,
-            Err(why) if matches!(why.kind, ErrorKind::CustomerKeyMissing | ErrorKind::CustomerKeyUnused) => return why,
-            _ => {}
-        }
-        if error.kind == ErrorKind::AccessDenied && matches!(self.encryption, Encryption::Customer(_)) {
-            // What AWS answers to a wrong key, as to a missing permission.
-            error.message.push_str(" (or the object is encrypted with another customer key)");
-        }
-        error
+    async fn head_once(&self, key: &ObjectKey) -> Result<Option<ObjectInfo>, StoreError> {
+        let request = self.client.head_object().bucket(&self.bucket).key(key.as_str());
+        let request = with_customer_key!(request, &self.encryption);
+        let head = match request.checksum_mode(ChecksumMode::Enabled).send().await {
+            Ok(head) => head,
+            Err(error) => return absent_or(meaning("HeadObject", self.url_of(key), error)),
+        };
+        let full = head.checksum_type() != Some(&ChecksumType::Composite);
+        Ok(Some(ObjectInfo {
+            len: u64::try_from(head.content_length().unwrap_or_default()).unwrap_or_default(),
+            etag: ETag::new(head.e_tag().unwrap_or_default()),
+            crc64nvme: crc_from_header(head.checksum_crc64_nvme()).filter(|_| full),
+            modified: head.last_modified().map(aws_sdk_s3::primitives::DateTime::secs),
+            tier: attributes::tier(head.storage_class().map(aws_sdk_s3::types::StorageClass::as_str), head.restore()),
+            tag_count: head.tag_count().and_then(|count| u32::try_from(count).ok()).unwrap_or_default(),
+            encryption_differs: self.encryption.differs(&head),
+            attributes: attributes::of(head),
+        }))
     }
 
     async fn get_once(&self, key: &ObjectKey, max_len: u64) -> Result<Option<(Vec<u8>, ETag)>, StoreError> {
@@ -243,6 +240,11 @@ pub(super) fn condition_headers(condition: &Condition) -> (Option<String>, Optio
         Condition::Absent => (None, Some("*".to_owned())),
         Condition::Unchanged(etag) => (Some(etag.quoted()), None),
     }
+}
+
+/// Whether a status without a code may have several meanings.
+fn needs_explaining(kind: ErrorKind) -> bool {
+    matches!(kind, ErrorKind::AccessDenied | ErrorKind::WrongRegion | ErrorKind::Other) || kind.is_conflict()
 }
 
 fn absent_or<T>(error: StoreError) -> Result<Option<T>, StoreError> {

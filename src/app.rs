@@ -14,7 +14,7 @@ use crate::store::s3::{ConnectError, S3Settings, S3Store};
 use crate::store::{
     EntryKind, Found, ListFrom, ObjectKey, Skipped, Source, SourceEntry, SourceFile, Store, StoreError,
 };
-use crate::sync::{Job, Missing, Observer, Summary, SyncOptions, run};
+use crate::sync::{Job, Missing, Observer, Shares, Summary, SyncOptions, run};
 use crate::tree::{Destination, SourceName};
 
 /// What a user wants synced.
@@ -174,7 +174,8 @@ async fn look_at(
 ) -> Result<Looked, AppError> {
     let (path, may_be_missing) = (source.to_owned(), options.missing != Missing::Fail && !name.contents);
     let has_list = tree.files.is_some();
-    let tree = TreeOptions { root_name: (!name.contents).then(|| name.last.clone()), ..tree };
+    let threads = tree.threads.min(Shares::of(options).walkers);
+    let tree = TreeOptions { root_name: (!name.contents).then(|| name.last.clone()), threads, ..tree };
     let look = move || match path.metadata() {
         Ok(metadata) if metadata.is_dir() => LocalTree::new(path, tree).map(Looked::Folder),
         Ok(_) => Ok(Looked::File),

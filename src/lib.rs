@@ -14,6 +14,7 @@ pub mod aws;
 pub mod ci;
 pub mod cli;
 pub mod delta;
+mod descriptors;
 mod exit;
 mod human;
 mod options;

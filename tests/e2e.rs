@@ -7,6 +7,7 @@ mod e2e {
     mod ci;
     mod conflicts;
     mod deletes;
+    mod descriptors;
     mod dry_run;
     mod faults;
     mod heads;

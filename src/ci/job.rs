@@ -18,10 +18,10 @@ use super::values::Value as _;
 use super::watch::Watch;
 use super::work::{self, NoFiles, Work, in_settings};
 use crate::app::{self, AppError, SyncRequest};
-use crate::exit;
 use crate::options::Unusable;
 use crate::signals::StopSignals;
 use crate::sync::{ErrorReport, MaxDelete, Missing, Summary};
+use crate::{descriptors, exit};
 
 /// How long a sync may take to stop in order. GitHub kills a step 7.5 s after its first signal, and what comes after the
 /// sync needs a moment too.
@@ -129,8 +129,9 @@ async fn run(
 fn job(settings: &Settings, log: &Arc<Log>) -> Result<Job, Unusable> {
     let no_files = work::no_files(settings)?;
     let report_all = settings.report_path.0.is_some();
+    let descriptors = descriptors::raise();
     let works = work::plan(settings, &|path| log.platform().path(path))?.into_iter().map(|work| {
-        let mut request = work.request(settings, report_all)?;
+        let mut request = work.request(settings, report_all, descriptors)?;
         if no_files == NoFiles::Error && request.options.delete.max == MaxDelete::Percent(100) {
             // All may go, but not because there is no file, which is an error here.
             request.options.delete.max = MaxDelete::Count(u64::MAX);

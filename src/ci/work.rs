@@ -281,8 +281,14 @@ impl Work {
         below.filter(|name| self.source.ends_with('/') && !name.contains([WILD[0], WILD[1], WILD[2], '\\'])).collect()
     }
 
-    /// The request that it makes. `report_all` keeps a report of every file.
-    pub(super) fn request(&self, settings: &Settings, report_all: bool) -> Result<SyncRequest, Unusable> {
+    /// The request that it makes. `report_all` keeps a report of every file, `descriptors` is how many the process may have
+    /// open.
+    pub(super) fn request(
+        &self,
+        settings: &Settings,
+        report_all: bool,
+        descriptors: usize,
+    ) -> Result<SyncRequest, Unusable> {
         let mut arguments = settings.options()?;
         // One list in its order: patterns count in the order in which they stand.
         let rules = self.rules.iter().map(|(take, text)| if *take { ("include", text) } else { ("exclude", text) });
@@ -291,7 +297,7 @@ impl Work {
         arguments.extend(report_all.then(|| "--json".to_owned()));
         arguments.extend(["--".to_owned(), self.source.clone(), self.destination.clone()]);
         let (args, matches) = options::read(arguments).map_err(|error| of_clap(&error))?;
-        options::request(&args, &matches).map_err(|Unusable { message, hint }| Unusable {
+        options::request(&args, &matches, descriptors).map_err(|Unusable { message, hint }| Unusable {
             message: in_settings(&message),
             hint: hint.map(|hint| in_settings(&hint)),
         })
@@ -455,7 +461,7 @@ pub(super) mod tests {
         let work = |name: &str, value: &str| {
             let settings = settings(&[("source", "a"), ("destination", "s3://x/"), (name, value)]);
             let error = plan(&settings, &str::to_owned)
-                .and_then(|works| works[0].request(&settings, false))
+                .and_then(|works| works[0].request(&settings, false, 1024))
                 .map(drop)
                 .expect_err(name);
             format!("{}; {}", error.message, error.hint.unwrap_or_default())

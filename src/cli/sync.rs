@@ -17,7 +17,7 @@ use crate::options::{LogFormat, SyncArgs};
 use crate::options::{Unusable, request};
 use crate::signals::StopSignals;
 use crate::sync::{INTERRUPTED, JSON_VERSION, Summary};
-use crate::{exit, human};
+use crate::{descriptors, exit, human};
 
 /// How many errors are printed; a bucket that is gone fails every file of a tree.
 const MAX_ERRORS: usize = 20;
@@ -33,7 +33,7 @@ pub(super) fn main(args: &SyncArgs, matches: &clap::ArgMatches) -> ExitCode {
         }
     };
     logging::start(args.verbose, format, progress.bars(), log_file);
-    let request = match request(args, matches) {
+    let request = match request(args, matches, descriptors::raise()) {
         Ok(request) => request,
         Err(Unusable { message, hint }) => {
             print_error(format, &human::name(&message), hint.as_deref());

@@ -34,8 +34,9 @@ fn unusable(message: impl Into<String>, hint: &str) -> Unusable {
     Unusable { message: message.into(), hint: Some(hint.to_owned()).filter(|hint| !hint.is_empty()) }
 }
 
-/// From arguments to what they ask for. `matches` tell the order of the patterns.
-pub(crate) fn request(args: &SyncArgs, matches: &ArgMatches) -> Result<SyncRequest, Unusable> {
+/// From arguments to what they ask for. `matches` tell the order of the patterns, `descriptors` is how many the process may
+/// have open.
+pub(crate) fn request(args: &SyncArgs, matches: &ArgMatches, descriptors: usize) -> Result<SyncRequest, Unusable> {
     if args.source.to_string_lossy().starts_with("s3://") {
         let hint = "the source is a local file or folder, the destination s3://bucket/prefix";
         return Err(unusable("downloads are not supported yet", hint));
@@ -53,6 +54,7 @@ pub(crate) fn request(args: &SyncArgs, matches: &ArgMatches) -> Result<SyncReque
         jobs: args.transfer.jobs.map_or(DEFAULT_JOBS, NonZeroUsize::from),
         parts_in_memory: args.transfer.jobs.map_or(DEFAULT_PARTS, NonZeroUsize::from),
         list_jobs: args.transfer.list_jobs.into(),
+        descriptors,
         threads,
         delta_threshold: args.transfer.delta_threshold,
         block_len: args.transfer.block_size.map(|size| size.block_len),

@@ -7,6 +7,7 @@ use percent_encoding::{AsciiSet, CONTROLS, percent_encode};
 
 use super::options::AttributeRules;
 use super::report::Change;
+use super::values::{Order, same_list, same_media_type, same_metadata};
 use crate::store::{Attributes, FileAttributes, ObjectInfo};
 
 /// The name of the metadata that holds the file's BLAKE3 hash in hexadecimal digits.
@@ -119,7 +120,7 @@ impl Asked {
         let mut changes: Vec<Change> = ours
             .metadata
             .iter()
-            .filter(|(name, value)| theirs.metadata.get(*name) != Some(value))
+            .filter(|(name, value)| !theirs.metadata.get(*name).is_some_and(|there| same_metadata(name, value, there)))
             .map(|(name, _)| match name.as_str() {
                 "mode" => Change::Mode,
                 "uid" => Change::Owner,
@@ -128,13 +129,17 @@ impl Asked {
                 _ => Change::Attributes,
             })
             .collect();
-        let differ = |ours: &Option<String>, theirs: &Option<String>| ours.is_some() && ours != theirs;
+        let differ = |ours: &Option<String>, theirs: &Option<String>, same: fn(&str, &str) -> bool| {
+            ours.as_deref().is_some_and(|ours| !theirs.as_deref().is_some_and(|theirs| same(ours, theirs)))
+        };
+        let in_any_order = |ours: &str, theirs: &str| same_list(ours, theirs, Order::Any);
+        let in_order = |ours: &str, theirs: &str| same_list(ours, theirs, Order::Matters);
         let class = |of: &Attributes| of.storage_class.clone().unwrap_or_else(|| DEFAULT_CLASS.to_owned());
-        let others = differ(&ours.content_type, &theirs.content_type)
-            || differ(&ours.cache_control, &theirs.cache_control)
-            || differ(&ours.content_encoding, &theirs.content_encoding)
-            || differ(&ours.content_disposition, &theirs.content_disposition)
-            || differ(&ours.content_language, &theirs.content_language)
+        let others = differ(&ours.content_type, &theirs.content_type, same_media_type)
+            || differ(&ours.cache_control, &theirs.cache_control, in_any_order)
+            || differ(&ours.content_encoding, &theirs.content_encoding, in_order)
+            || differ(&ours.content_disposition, &theirs.content_disposition, |ours, theirs| ours == theirs)
+            || differ(&ours.content_language, &theirs.content_language, in_any_order)
             || (ours.storage_class.is_some() && class(ours) != class(theirs))
             || (self.has_tags() && ours.tags != *tags)
             || (theirs.metadata.contains_key(SYMLINK) && !ours.metadata.contains_key(SYMLINK))
@@ -277,6 +282,25 @@ mod tests {
         assert_eq!(merged.cache_control.as_deref(), Some("no-store"), "what was not asked for stays");
         assert_eq!(merged.metadata["mode"], "100644");
         assert_eq!((merged.storage_class.as_deref(), merged.tags), (Some("STANDARD"), tags));
+    }
+
+    /// What rclone 1.75.2 writes of such a file, and what other tools make of the headers.
+    #[test]
+    fn the_same_value_in_other_words_is_no_change() {
+        let rules = AttributeRules {
+            preserve: ALL,
+            content_type: crate::tree::GlobValues::parse(["text/html; charset=utf-8"]).expect("a value"),
+            ..AttributeRules::default()
+        };
+        let file = FileAttributes { mtime: 1_577_836_800, mtime_nanos: 500_000_000, ..FILE };
+        let asked = Asked::of(&rules, "site/index.html", &file, None);
+        let mut there = asked.for_new("x", None);
+        there.metadata.insert("mtime".to_owned(), "1577836800.5".to_owned());
+        there.metadata.insert("mode".to_owned(), "0100644".to_owned());
+        there.content_type = Some("text/html;charset=UTF-8".to_owned());
+        assert_eq!(asked.changes(&object(there.clone()), &BTreeMap::new()), []);
+        there.metadata.insert("mtime".to_owned(), "1577836800.50000001".to_owned());
+        assert_eq!(asked.changes(&object(there), &BTreeMap::new()), [Change::Mtime]);
     }
 
     #[test]

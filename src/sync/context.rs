@@ -17,10 +17,9 @@ use super::pool::BufferPool;
 use super::remember::Remembering;
 use super::report::{ErrorReport, FileReport, Summary};
 use super::run::Job;
+use super::shares::Shares;
 use crate::store::{EntryKind, ObjectKey, OnSent, Source, SourceEntry, Store};
 
-/// Copies that a store works on at once: it does about 65 MiB/s in each, so that a large object wants many (docs/S3.md).
-const COPIES_AT_ONCE: usize = 64;
 /// The most bytes of one payload that are held in memory; a longer one is read twice, once for its sums.
 pub(super) const MAX_BUFFERED: u64 = 32 << 20;
 /// Payload bytes in memory for each part: its usual length.
@@ -29,9 +28,6 @@ const MEMORY_PER_PART: u64 = 8 << 20;
 const MAX_FAILURES: usize = 10_000;
 /// A request with a longer body, in bytes, takes its time by the line.
 const SHORT_BODY: u64 = 64 << 10;
-/// Small files that are open at once: enough for any number of uploads that helps, a quarter of the descriptors that a
-/// process usually has (1,024).
-const MAX_OPEN: usize = 256;
 /// The unit of the memory gate in bytes, so that a count of them fits its permits.
 const MEMORY_UNIT: u64 = 64 << 10;
 
@@ -52,7 +48,9 @@ pub(super) struct Context {
     memory: Arc<Semaphore>,
     memory_units: u64,
     scans: Semaphore,
-    /// Small files that are open at once, from when they are read until they are sent.
+    /// How many of everything that holds a descriptor may be under way.
+    pub(super) shares: Shares,
+    /// Small files that are open at once, from when they are opened until they are sent.
     open: Arc<Semaphore>,
     pub(super) buffers: Arc<BufferPool>,
 }
@@ -65,6 +63,7 @@ impl Context {
         observer: Arc<dyn Observer>,
         cancel: CancellationToken,
     ) -> Self {
+        let shares = Shares::of(&options);
         let memory_units = (options.parts_in_memory.get() as u64 * MEMORY_PER_PART).max(MAX_BUFFERED) / MEMORY_UNIT;
         Self {
             store,
@@ -74,13 +73,14 @@ impl Context {
             memory_of: Remembering::default(),
             observer,
             cancel,
-            uploads: Gate::new(options.jobs),
-            copies: Semaphore::new(COPIES_AT_ONCE),
+            uploads: Gate::new(shares.uploads),
+            copies: Semaphore::new(shares.copies),
             memory: Arc::new(Semaphore::new(memory_units as usize)),
             memory_units,
             // A scan keeps every core busy; a second one would only take its memory.
             scans: Semaphore::new(1),
-            open: Arc::new(Semaphore::new(MAX_OPEN)),
+            open: Arc::new(Semaphore::new(shares.small)),
+            shares,
             buffers: Arc::default(),
             options,
         }
@@ -88,13 +88,13 @@ impl Context {
 
     /// Waits for memory for `buffered` bytes.
     pub(super) async fn memory_for(&self, buffered: u64) -> Result<OwnedSemaphorePermit, FileError> {
-        // An empty file takes a unit too: what is counted is also an open file.
+        // An empty file takes a unit too: what is counted is also the requests that wait for their turn.
         let units = buffered.div_ceil(MEMORY_UNIT).clamp(1, self.memory_units);
         // Memory comes before the turn to upload: whoever holds a turn never waits for it.
         Arc::clone(&self.memory).acquire_many_owned(units as u32).await.map_err(|_| FileError::Interrupted)
     }
 
-    /// Waits until one more small file may be open.
+    /// Waits until one more small file may be open. This comes before memory: whoever has memory never waits for a descriptor.
     pub(super) async fn open_turn(&self) -> Result<OwnedSemaphorePermit, FileError> {
         Arc::clone(&self.open).acquire_owned().await.map_err(|_| FileError::Interrupted)
     }

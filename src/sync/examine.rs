@@ -42,6 +42,7 @@ pub(super) fn examine(task: &Task, remote: &Remote, runtime: &Handle) -> Result<
     if rules.existing && *remote == Remote::Absent {
         return Ok(Examined::Done(0, Done::skipped("not at the destination")));
     }
+    let open = runtime.block_on(context.open_turn())?;
     let file = match context.source.open(&task.entry) {
         Ok(file) => file,
         Err(error) => return vanished(task, error).map(|done| Examined::Done(0, done)),
@@ -56,7 +57,7 @@ pub(super) fn examine(task: &Task, remote: &Remote, runtime: &Handle) -> Result<
     if in_parts(&context.options, task.entry.kind, len) {
         return Ok(Examined::Large(len));
     }
-    let held = runtime.block_on(Held::wait(context, len))?;
+    let held = runtime.block_on(Held::wait(context, Some(open), len))?;
     let object = match remote {
         Remote::Unknown => return Ok(Examined::Read(Ready::read(task, file, false, held)?.into(), Next::Ask)),
         Remote::Absent => {

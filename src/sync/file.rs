@@ -113,7 +113,7 @@ pub(super) fn by_rule(options: &SyncOptions, len: u64, file: &FileAttributes, re
     }
 }
 
-/// Syncs one file by itself. Returns its length too.
+/// Syncs one file by itself, for which the caller has a turn to have it open. Returns its length too.
 pub(super) async fn sync_file(task: &Arc<Task>, remote: Remote) -> (u64, Result<Done, FileError>) {
     let mut len = 0;
     let result = unless_interrupted(task, attempts(task, remote, &mut len)).await;

@@ -3,7 +3,6 @@
 //! It starts low and doubles while the store answers as fast as it did; it grows slowly once answers take longer, shrinks
 //! when they take much longer (then requests only queue somewhere), and gives up a third when the store asks to slow down.
 
-use std::num::NonZeroUsize;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -50,8 +49,8 @@ pub(super) struct Pass<'a> {
 
 impl Gate {
     /// A gate that lets at most `max` pass.
-    pub(super) fn new(max: NonZeroUsize) -> Self {
-        let limit = START.min(max.get());
+    pub(super) fn new(max: usize) -> Self {
+        let limit = START.min(max);
         let state = State {
             limit,
             surplus: 0,
@@ -62,7 +61,7 @@ impl Gate {
             throttles: 0,
             known: 0,
         };
-        Self { passes: Semaphore::new(limit), max: max.get(), state: Mutex::new(state) }
+        Self { passes: Semaphore::new(limit), max, state: Mutex::new(state) }
     }
 
     /// Waits for a pass. `None` when the gate is closed, which nobody does.
@@ -165,7 +164,7 @@ mod tests {
     use super::*;
 
     fn gate(max: usize) -> Gate {
-        Gate::new(NonZeroUsize::new(max).expect("not 0"))
+        Gate::new(max)
     }
 
     fn learn(gate: &Gate, count: usize, millis: u64, throttles: u64) {
@@ -181,7 +180,7 @@ mod tests {
         learn(&gate, 1000, 20, 0);
         assert_eq!(gate.limit(), 64);
         assert_eq!(gate.passes.available_permits(), 64);
-        assert_eq!(super::Gate::new(NonZeroUsize::MIN).limit(), 1);
+        assert_eq!(super::Gate::new(1).limit(), 1);
     }
 
     #[test]

@@ -35,9 +35,11 @@ mod remember;
 mod report;
 mod resume;
 mod run;
+mod shares;
 mod sidecars;
 mod small;
 mod transfer;
+mod values;
 mod work;
 
 pub use error::{FileError, INTERRUPTED};
@@ -49,3 +51,4 @@ pub use options::{
 pub use progress::RunProgress;
 pub use report::{Action, Change, ErrorReport, FileReport, JSON_VERSION, Summary, Verification};
 pub use run::{Job, run};
+pub use shares::Shares;

@@ -15,6 +15,8 @@ pub struct SyncOptions {
     pub parts_in_memory: NonZeroUsize,
     /// The most listing requests under way at once.
     pub list_jobs: NonZeroUsize,
+    /// Files, folders and sockets that the process may have open at once; [`Shares`](super::Shares) says for what.
+    pub descriptors: usize,
     /// Threads that read, hash and scan.
     pub threads: NonZeroUsize,
     /// Files of this many bytes and more get a sidecar and are stitched.

@@ -116,8 +116,7 @@ impl Run {
         let options = &context.options;
         // Twice as many as cores: some wait for the disk.
         let readers = Arc::new(Semaphore::new((options.threads.get().max(2) * 2).min(MAX_READERS)));
-        // Twice as many as parts: one file can be compared while another one is sent.
-        let large = Arc::new(Semaphore::new(options.parts_in_memory.get() * 2));
+        let large = Arc::new(Semaphore::new(context.shares.large));
         Self {
             deletes: Mutex::default(),
             tasks: Mutex::default(),
@@ -195,7 +194,7 @@ impl Run {
             if few {
                 Listed::OnePage(store, prefix)
             } else {
-                let (at_once, samples) = (context.options.list_jobs, Arc::clone(&self.samples));
+                let (at_once, samples) = (context.shares.listings, Arc::clone(&self.samples));
                 Listed::Pages(Listing::start(store, prefix, at_once, samples))
             }
         } else {
@@ -475,7 +474,11 @@ async fn again(task: &Arc<Task>, len: u64, error: FileError) -> (u64, Result<Don
         }
         warn_of_conflict(task);
     }
-    sync_file(task, Remote::Unknown).await
+    // The file is opened anew.
+    match task.context.open_turn().await {
+        Ok(_turn) => sync_file(task, Remote::Unknown).await,
+        Err(error) => (len, Err(error)),
+    }
 }
 
 fn pass_on(ended: Result<(), tokio::task::JoinError>) {

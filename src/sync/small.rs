@@ -35,15 +35,19 @@ pub(super) struct Ready {
 
 /// What a file that is open and in memory is counted by.
 pub(super) struct Held {
-    _open: OwnedSemaphorePermit,
+    /// `None` where whoever waits for the file counts it.
+    _open: Option<OwnedSemaphorePermit>,
     _memory: OwnedSemaphorePermit,
 }
 
 impl Held {
-    /// Waits until a file of `len` bytes may be opened and read.
-    pub(super) async fn wait(context: &Context, len: u64) -> Result<Self, FileError> {
-        let memory = context.memory_for(len.min(MAX_BUFFERED)).await?;
-        Ok(Self { _open: context.open_turn().await?, _memory: memory })
+    /// Waits until an open file of `len` bytes may be read.
+    pub(super) async fn wait(
+        context: &Context,
+        open: Option<OwnedSemaphorePermit>,
+        len: u64,
+    ) -> Result<Self, FileError> {
+        Ok(Self { _open: open, _memory: context.memory_for(len.min(MAX_BUFFERED)).await? })
     }
 }
 
@@ -102,7 +106,7 @@ pub(super) async fn sync_small(
     file: &Arc<dyn SourceFile>,
     object: Option<&ObjectInfo>,
 ) -> Result<Done, FileError> {
-    let held = Held::wait(&task.context, file.len()).await?;
+    let held = Held::wait(&task.context, None, file.len()).await?;
     // An object of the same length may be the same: its ETag, where it is an MD5, or its checksum tells.
     let md5 = object.is_some_and(|object| object.len == file.len() && object.crc64nvme.is_none());
     let (reading, file) = (Arc::clone(task), Arc::clone(file));

@@ -207,3 +207,29 @@ fn that_are_sparse_are_filled_with_zeros() {
     assert!(run.number("bytes_uploaded") <= 5 << 20, "{}", run.text());
     target.assert_holds("x.img", &fs::read(&path).expect("its bytes"));
 }
+
+/// The kernel makes such files up as they are read, and says nothing sensible of their length before.
+#[cfg(target_os = "linux")]
+#[test]
+fn files_whose_length_nobody_tells_are_read_to_their_end() {
+    let target = Target::start();
+    for (path, key) in [("/proc/version", "version"), ("/sys/devices/system/cpu/online", "online")] {
+        let bytes = std::fs::read(path).expect("it can be read");
+        let run = target.sync(path, key, &[]).ok();
+        assert!(run.verified(), "{}", run.text());
+        assert_eq!(run.number("bytes_total"), bytes.len() as u64, "{}", run.text());
+        target.assert_holds(key, &bytes);
+        assert_eq!(target.sync(path, key, &[]).ok().of_file("action"), "unchanged");
+    }
+    // In a tree they are found behind links.
+    std::os::unix::fs::symlink("/proc/version", target.path("link")).expect("a link");
+    target.file("tree/empty", "");
+    std::fs::rename(target.path("link"), target.path("tree/link")).expect("it moves");
+    run(&mut target.sync_command("tree/", "s3://bucket/tree/", &["-L"])).ok();
+    target.assert_holds("tree/link", &std::fs::read("/proc/version").expect("it can be read"));
+    target.assert_holds("tree/empty", b"");
+    // A file without an end is not.
+    let endless = target.sync("/proc/self/pagemap", "pagemap", &[]).exits(1);
+    assert!(endless.stderr.contains("the file system does not tell its length"), "{}", endless.text());
+    assert_eq!(target.get("pagemap"), None);
+}

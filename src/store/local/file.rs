@@ -7,10 +7,11 @@ use std::os::fd::AsFd;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::Path;
 
-use rustix::fs::{CWD, Mode, OFlags, SeekFrom, openat};
-use rustix::io::{Errno, retry_on_intr};
+use rustix::fs::{CWD, OFlags, SeekFrom};
+use rustix::io::Errno;
 use rustix::path::Arg;
 
+use super::{opening, untold};
 use crate::delta::ReadAt;
 use crate::store::source::{FileAttributes, SourceFile};
 
@@ -19,6 +20,8 @@ use crate::store::source::{FileAttributes, SourceFile};
 pub struct LocalFile {
     file: File,
     opened: Metadata,
+    /// All of its bytes, where the file system does not tell how many there are.
+    read: Option<Vec<u8>>,
 }
 
 /// What was found is something else by now.
@@ -36,9 +39,9 @@ impl LocalFile {
     /// is an error of the kind `InvalidInput`.
     pub(super) fn open_below(folder: impl AsFd, path: impl Arg + Copy, follow: bool) -> io::Result<Self> {
         // Without NONBLOCK opening a pipe would wait for its other end; regular files do not mind it (open(2)).
-        let mut flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let mut flags = OFlags::NONBLOCK;
         flags.set(OFlags::NOFOLLOW, !follow);
-        let file: File = match retry_on_intr(|| openat(&folder, path, flags, Mode::empty())) {
+        let file: File = match opening::open(folder, path, flags) {
             Ok(file) => file.into(),
             Err(Errno::LOOP) if !follow => return Err(no_longer("is a symbolic link")),
             // A socket, or a device that nothing stands behind (open(2)).
@@ -49,16 +52,20 @@ impl LocalFile {
         if !opened.is_file() {
             return Err(no_longer("is no regular file"));
         }
-        Ok(Self { file, opened })
+        let read = untold::bytes(&file, &opened)?;
+        Ok(Self { file, opened, read })
     }
 }
 
 impl ReadAt for LocalFile {
     fn len(&self) -> u64 {
-        self.opened.len()
+        self.read.as_ref().map_or(self.opened.len(), ReadAt::len)
     }
 
     fn read_exact_at(&self, buf: &mut [u8], offset: u64) -> io::Result<()> {
+        if let Some(read) = &self.read {
+            return read.read_exact_at(buf, offset);
+        }
         FileExt::read_exact_at(&self.file, buf, offset).map_err(|error| match error.kind() {
             io::ErrorKind::UnexpectedEof => {
                 io::Error::new(io::ErrorKind::UnexpectedEof, "the file became shorter while it was read")
@@ -68,6 +75,9 @@ impl ReadAt for LocalFile {
     }
 
     fn data_extent(&self, from: u64) -> io::Result<Option<Range<u64>>> {
+        if let Some(read) = &self.read {
+            return read.data_extent(from);
+        }
         // Moves the descriptor's offset, which reading by position does not use.
         let len = self.len();
         let start = match rustix::fs::seek(&self.file, SeekFrom::Data(from)) {
@@ -85,8 +95,13 @@ impl ReadAt for LocalFile {
 
 impl SourceFile for LocalFile {
     fn has_changed(&self) -> io::Result<bool> {
+        if self.read.is_some() {
+            // It is the bytes that were read when it was opened, whatever stands there now.
+            return Ok(false);
+        }
         let state = |metadata: &Metadata| (metadata.len(), metadata.mtime(), metadata.mtime_nsec());
-        Ok(state(&self.file.metadata()?) != state(&self.opened))
+        // Bytes behind its end: the file system has not told the length, or not yet.
+        Ok(state(&self.file.metadata()?) != state(&self.opened) || self.file.read_at(&mut [0], self.opened.len())? > 0)
     }
 
     fn attributes(&self) -> FileAttributes {
@@ -105,7 +120,7 @@ impl SourceFile for LocalFile {
 mod tests {
     use std::io::Write as _;
 
-    use rustix::fs::FileType;
+    use rustix::fs::{FileType, Mode};
 
     use super::*;
 

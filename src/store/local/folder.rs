@@ -10,10 +10,11 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use rustix::fs::{AtFlags, FileType, Mode, OFlags, RawDir, Stat, fstat, openat, statat};
-use rustix::io::{Errno, retry_on_intr};
+use rustix::fs::{AtFlags, FileType, OFlags, RawDir, Stat, fstat, statat};
+use rustix::io::Errno;
 
 use super::ignores::{self, Ignores};
+use super::opening;
 use super::selection::{Choice, Selection};
 use super::tree::Links;
 use crate::store::source::{EntryKind, Skipped};
@@ -283,11 +284,11 @@ impl Reader {
 
     /// Opens a folder of the source, by its name as [`Folder::relative`] has it.
     pub(super) fn open(&self, relative: &str) -> Result<OwnedFd, Errno> {
-        let mut flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let mut flags = OFlags::DIRECTORY;
         flags.set(OFlags::NOFOLLOW, self.links != Links::Follow);
         // With a slash at its end a link would be followed all the same (path_resolution(7)).
         let path = if relative.is_empty() { "." } else { relative.trim_end_matches('/') };
-        retry_on_intr(|| openat(&self.root, path, flags, Mode::empty()))
+        opening::open(&self.root, path, flags)
     }
 
     /// What a name stands for; asks the file system only where the folder does not tell.

@@ -20,8 +20,10 @@ use std::sync::Arc;
 
 use ignore::Match;
 use ignore::gitignore::{Gitignore, GitignoreBuilder};
-use rustix::fs::{Mode, OFlags, openat};
-use rustix::io::{Errno, retry_on_intr};
+use rustix::fs::OFlags;
+use rustix::io::Errno;
+
+use super::opening;
 
 /// Docker's ignore file.
 const DOCKERIGNORE: &str = ".dockerignore";
@@ -77,8 +79,7 @@ pub(super) fn read(
 
 /// The bytes of an ignore file; `None` where there is none. A link is followed; what is no regular file is none.
 fn contents(folder: impl AsFd, name: &str) -> io::Result<Option<Vec<u8>>> {
-    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    let file: std::fs::File = match retry_on_intr(|| openat(&folder, name, flags, Mode::empty())) {
+    let file: std::fs::File = match opening::open(&folder, name, OFlags::NONBLOCK) {
         Ok(file) => file.into(),
         Err(Errno::NOENT | Errno::NXIO) => return Ok(None),
         Err(errno) => return Err(errno.into()),

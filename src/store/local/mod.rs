@@ -13,11 +13,13 @@ mod folder;
 mod foreign;
 mod ignores;
 mod link;
+mod opening;
 mod selection;
 mod single;
 #[cfg(test)]
 mod tests;
 mod tree;
+mod untold;
 mod walk;
 
 pub use file::LocalFile;

@@ -8,14 +8,14 @@ use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use rustix::fs::{CWD, Mode, OFlags, openat};
+use rustix::fs::{CWD, OFlags};
 
 use super::LocalFile;
 use super::folder::Reader;
 use super::foreign::Descent;
 use super::link::LocalLink;
 use super::selection::Selection;
-use super::walk;
+use super::{opening, walk};
 use crate::store::source::{EntryKind, Found, Source, SourceEntry, SourceFile};
 use crate::tree::{FileList, Rules};
 
@@ -81,7 +81,7 @@ impl LocalTree {
     /// # Errors
     /// Where it is no folder or may not be read.
     pub fn new(root: PathBuf, options: TreeOptions) -> io::Result<Self> {
-        let folder = openat(CWD, &root, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
+        let folder = opening::open(CWD, &root, OFlags::DIRECTORY)?;
         let TreeOptions { links, ignore_files, rules, files, root_name, threads } = options;
         let selection = Selection::new(rules, files, root_name.as_deref());
         let reader = Reader { root: Arc::new(folder), links, ignore_files, selection };

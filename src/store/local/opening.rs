@@ -1,0 +1,64 @@
+//! Opening files and folders, with patience: where the process or the machine has too many open, that passes.
+//!
+//! Every descriptor of a source comes from here.
+
+use std::os::fd::{AsFd, OwnedFd};
+use std::time::{Duration, Instant};
+
+use rustix::fs::{Mode, OFlags, openat};
+use rustix::io::Errno;
+use rustix::path::Arg;
+
+/// How long to wait for a descriptor. The engine has no more open than there may be, so what is missing somebody else has.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// How long to wait before the second attempt, and at most before any other.
+const PAUSES: (Duration, Duration) = (Duration::from_millis(1), Duration::from_millis(100));
+
+/// Opens `path` below `folder` for reading.
+pub(super) fn open(folder: impl AsFd, path: impl Arg + Copy, flags: OFlags) -> Result<OwnedFd, Errno> {
+    patiently(PATIENCE, || openat(&folder, path, flags | OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()))
+}
+
+/// Tries again while there is no descriptor to be had, and after a signal.
+fn patiently<T>(patience: Duration, mut open: impl FnMut() -> Result<T, Errno>) -> Result<T, Errno> {
+    let (mut pause, longest) = PAUSES;
+    let mut began = None;
+    loop {
+        match open() {
+            Err(Errno::INTR) => {}
+            Err(errno @ (Errno::MFILE | Errno::NFILE)) => {
+                if began.get_or_insert_with(Instant::now).elapsed() >= patience {
+                    return Err(errno);
+                }
+                std::thread::sleep(pause);
+                pause = (pause * 2).min(longest);
+            }
+            opened => return opened,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lack_of_descriptors_is_waited_for() {
+        let mut answers =
+            [Err(Errno::MFILE), Err(Errno::INTR), Err(Errno::NFILE), Ok(7), Err(Errno::NOENT)].into_iter();
+        let mut open = || answers.next().expect("no more attempts than answers");
+        assert_eq!(patiently(PATIENCE, &mut open), Ok(7));
+        assert_eq!(patiently(PATIENCE, &mut open), Err(Errno::NOENT), "anything else is told at once");
+    }
+
+    #[test]
+    fn patience_has_an_end() {
+        let mut attempts = 0;
+        let never = patiently(Duration::from_millis(20), || {
+            attempts += 1;
+            Err::<(), _>(Errno::MFILE)
+        });
+        assert_eq!(never, Err(Errno::MFILE));
+        assert!(attempts > 2, "{attempts}");
+    }
+}

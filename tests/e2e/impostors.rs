@@ -55,6 +55,9 @@ fn that_answer_everything_in_one_way_are_found_out() {
     }
 }
 
+/// A source, an operation, the status, headers and body that it is answered with, and what is said of that.
+type Row = (&'static str, &'static str, (u16, &'static str, &'static str), &'static str);
+
 /// One lie among right answers.
 #[test]
 fn that_lack_what_every_answer_has_are_found_out() {
@@ -62,7 +65,7 @@ fn that_lack_what_every_answer_has_are_found_out() {
     target.file("tree/a", "a");
     target.file("x", "a");
     target.file("big", noise(1, 6 << 20));
-    let rows: [(&str, &str, (u16, &str, &str), &str); 13] = [
+    let rows: &[Row] = &[
         ("x", "PutObject", (200, "", ""), "HTTP 200 without ETag"),
         ("x", "PutObject", (200, "etag: \"\"", ""), "HTTP 200 without ETag"),
         ("x", "PutObject", (200, HTML, PAGE), "HTTP 200, text/html without ETag"),
@@ -71,6 +74,18 @@ fn that_lack_what_every_answer_has_are_found_out() {
         ("tree/", "ListObjectsV2", (200, "", ""), "without the document ListBucketResult"),
         ("tree/", "ListObjectsV2", (200, HTML, PAGE), "without the document ListBucketResult"),
         ("tree/", "ListObjectsV2", (302, "location: /login", ""), "sent on to /login"),
+        (
+            "tree/",
+            "ListObjectsV2",
+            (200, "", "<ListBucketResult><IsTruncated>true</IsTruncated></ListBucketResult>"),
+            "its document has no NextContinuationToken",
+        ),
+        (
+            "big",
+            "CreateMultipartUpload",
+            (200, "", "<InitiateMultipartUploadResult></InitiateMultipartUploadResult>"),
+            "its document has no UploadId",
+        ),
         ("big", "CreateMultipartUpload", (200, HTML, PAGE), "without the document InitiateMultipartUploadResult"),
         ("big", "UploadPart", (200, "", ""), "without ETag"),
         ("big", "CompleteMultipartUpload", (200, "", ""), "without the document CompleteMultipartUploadResult"),
@@ -82,7 +97,7 @@ fn that_lack_what_every_answer_has_are_found_out() {
             "there is no such object",
         ),
     ];
-    for (source, operation, answer, says) in rows {
+    for &(source, operation, answer, says) in rows {
         let endpoint = start(move |asked| (asked == operation).then(|| answer.into()));
         let run = sync(&target, &endpoint, source, &[]);
         did_nothing(&run);

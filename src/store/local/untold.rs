@@ -13,6 +13,10 @@ const MADE_UP: u64 = 64 << 10;
 /// The bytes of an open file whose length is not what the file system says; `None` where it may well be. A file that has no
 /// blocks and some bytes is a hole, lies in its inode, or has no bytes that anybody counted.
 pub(super) fn bytes(file: &File, says: &Metadata) -> io::Result<Option<Vec<u8>>> {
+    up_to(MAX_LEN, file, says)
+}
+
+fn up_to(max_len: u64, file: &File, says: &Metadata) -> io::Result<Option<Vec<u8>>> {
     let is_doubtful = match says.len() {
         0 => file.read_at(&mut [0], 0)? > 0,
         1..=MADE_UP => says.blocks() == 0,
@@ -22,11 +26,10 @@ pub(super) fn bytes(file: &File, says: &Metadata) -> io::Result<Option<Vec<u8>>>
         return Ok(None);
     }
     let mut bytes = Vec::new();
-    file.take(MAX_LEN + 1).read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > MAX_LEN {
+    file.take(max_len + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > max_len {
         let text = format!(
-            "the file system does not tell its length, and it has more than {} MiB: sync a copy of it",
-            MAX_LEN >> 20
+            "the file system does not tell its length, and it has more than {max_len} bytes: sync a copy of it"
         );
         return Err(io::Error::new(io::ErrorKind::FileTooLarge, text));
     }
@@ -59,5 +62,16 @@ mod tests {
         assert_eq!(online.metadata().expect("its metadata").len(), 4096);
         let text = of(&online).expect("it can be read").expect("fewer bytes than it says");
         assert!(text.starts_with(b"0") && text.len() < 4096);
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn what_does_not_end_is_an_error() {
+        let version = File::open("/proc/version").expect("it opens");
+        let error = up_to(5, &version, &version.metadata().expect("its metadata")).expect_err("it is longer");
+        assert_eq!(
+            error.to_string(),
+            "the file system does not tell its length, and it has more than 5 bytes: sync a copy of it"
+        );
     }
 }

@@ -5,7 +5,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::attributes::with_attributes;
 use super::encryption::{encrypted, with_source_key};
-use super::error::{meaning, no_etag};
+use super::error::{lacks, meaning};
 use super::whole::condition_headers;
 use super::{S3Store, receipt};
 use crate::store::{Attributes, Condition, CopySource, ErrorKind, ObjectKey, PartReceipt, StoreError};
@@ -55,7 +55,7 @@ impl S3Store {
             .map_err(|error| gone_is_changed(meaning("CopyObject", self.url_of(&source.key), error)))?;
         let object = answer.copy_object_result();
         if object.and_then(|object| object.e_tag()).is_none_or(str::is_empty) {
-            return Err(no_etag("CopyObject", self.url_of(to)));
+            return Err(lacks("ETag", "CopyObject", self.url_of(to)));
         }
         Ok(receipt(object.and_then(|object| object.e_tag()), object.and_then(|object| object.checksum_crc64_nvme())))
     }

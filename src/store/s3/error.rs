@@ -32,9 +32,9 @@ where
     StoreError { kind, operation, target, message, source: None }
 }
 
-/// A copy whose answer does not name what it made.
-pub(super) fn no_etag(operation: &'static str, target: String) -> StoreError {
-    let message = "the answer is not one of S3: its document has no ETag".to_owned();
+/// An answer whose document lacks what each of its kind has.
+pub(super) fn lacks(what: &str, operation: &'static str, target: String) -> StoreError {
+    let message = format!("the answer is not one of S3: its document has no {what}");
     StoreError { kind: ErrorKind::NotS3, operation, target, message, source: None }
 }
 

@@ -10,7 +10,7 @@ use base64::prelude::BASE64_STANDARD;
 use super::attributes::with_attributes;
 use super::copy::{gone_is_changed, without_body};
 use super::encryption::{encrypted, with_customer_key, with_source_key};
-use super::error::{meaning, no_etag};
+use super::error::{lacks, meaning};
 use super::whole::condition_headers;
 use super::{S3Store, body, crc_from_header, crc_to_header, receipt, url_decoded};
 use crate::stitch::{CostModel, PartLimits};
@@ -54,9 +54,12 @@ impl MultipartStore for S3Store {
             .send()
             .await
             .map_err(|error| meaning("CreateMultipartUpload", self.url_of(key), error))?;
+        let Some(id) = answer.upload_id().filter(|id| !id.is_empty()) else {
+            return Err(lacks("UploadId", "CreateMultipartUpload", self.url_of(key)));
+        };
         Ok(Upload {
             key: key.clone(),
-            id: answer.upload_id().unwrap_or_default().to_owned(),
+            id: id.to_owned(),
             // A store that does not know the header does not answer with it.
             checksummed: answer.checksum_algorithm() == Some(&ChecksumAlgorithm::Crc64Nvme),
             initiated: None,
@@ -116,7 +119,7 @@ impl MultipartStore for S3Store {
         self.wire.make().has_copied();
         let part = answer.copy_part_result();
         if part.and_then(|part| part.e_tag()).is_none_or(str::is_empty) {
-            return Err(no_etag("UploadPartCopy", self.url_of(&source.key)));
+            return Err(lacks("ETag", "UploadPartCopy", self.url_of(&source.key)));
         }
         Ok(receipt(part.and_then(|part| part.e_tag()), part.and_then(|part| part.checksum_crc64_nvme())))
     }

@@ -9,7 +9,7 @@ use base64::prelude::BASE64_STANDARD;
 
 use super::attributes::{self, with_attributes};
 use super::encryption::{encrypted, with_customer_key};
-use super::error::meaning;
+use super::error::{lacks, meaning};
 use super::{Encryption, S3Store, body, crc_from_header, crc_to_header, receipt, url_decoded};
 use crate::store::{
     Attributes, Condition, CopySource, Doomed, ETag, ErrorKind, ListEntry, ListFrom, ListPage, MultipartStore,
@@ -111,10 +111,12 @@ impl Store for S3Store {
                 modified: object.last_modified().map(aws_sdk_s3::primitives::DateTime::secs),
             })
         });
-        Ok(ListPage {
-            entries: entries.collect(),
-            next: answer.next_continuation_token().filter(|_| answer.is_truncated() == Some(true)).map(str::to_owned),
-        })
+        let next = answer.next_continuation_token().filter(|_| answer.is_truncated() == Some(true)).map(str::to_owned);
+        if answer.is_truncated() == Some(true) && next.is_none() {
+            // Taken for the end, it would make all that follows look as if it were not there.
+            return Err(lacks("NextContinuationToken", "ListObjectsV2", format!("s3://{}/{prefix}", self.bucket)));
+        }
+        Ok(ListPage { entries: entries.collect(), next })
     }
 
     async fn copy(

@@ -11,11 +11,12 @@ RUN apt-get update && apt-get install -y --no-install-recommends file musl-tools
 WORKDIR /hugesync
 # The dependencies first, with empty sources in place of ours: this layer stays while Cargo.lock does.
 COPY Cargo.toml Cargo.lock ./
+COPY examples/Cargo.toml examples/
 COPY tests/strict-s3/Cargo.toml tests/strict-s3/
 COPY .github/build-static.sh .github/
 RUN mkdir -p src benches tests/strict-s3/src \
     && touch src/lib.rs tests/strict-s3/src/lib.rs \
-    && for file in src/main.rs benches/scan.rs benches/plan.rs; do echo 'fn main() {}' >"$file"; done \
+    && for file in src/main.rs benches/scan.rs benches/plan.rs examples/demo.rs; do echo 'fn main() {}' >"$file"; done \
     && .github/build-static.sh
 COPY src src
 # Cargo goes by times, and those of the sources are older than the build above.

@@ -123,7 +123,8 @@ fn errors_are_told_apart_by_meaning() {
 
         let store = connect(double, "bucket").await;
         let denied = strict_s3::FaultAction::Status(403, "AccessDenied");
-        double.inject(strict_s3::Fault::next("*", denied).times(2));
+        // The listing, the HEAD, and the GET that is asked why.
+        double.inject(strict_s3::Fault::next("*", denied).times(3));
         let error = store.list("p/", &ListFrom::Start).await.expect_err("it is forbidden");
         assert_eq!(
             (error.kind, error.operation, error.target.as_str()),
@@ -134,7 +135,7 @@ fn errors_are_told_apart_by_meaning() {
         double.stop();
         let stopped = S3Settings { endpoint_url: Some("http://127.0.0.1:9".to_owned()), ..settings(double, "bucket") };
         let stopped = S3Store::connect(&stopped).await.expect("nothing is sent yet");
-        assert_eq!(kind(stopped.head(&key("x")).await), ErrorKind::Network);
+        assert_eq!(kind(stopped.head(&key("x")).await), ErrorKind::NoServer);
     });
 }
 

@@ -1,6 +1,6 @@
 //! What all of Amazon's clients here share, whatever service they ask: whom they trust, and how long they try.
 //!
-//! It knows no service and sends nothing itself. [`loader`] is where every configuration begins.
+//! It knows no service and sends nothing itself. Every configuration begins in `loader`.
 
 mod reach;
 mod trust;

@@ -37,7 +37,7 @@ pub struct Shares {
 impl Shares {
     /// What `options` ask for, within what they say that the process may have open.
     ///
-    /// Of what is left beside [`FIXED`], eighths go: one to the walk, one to small files, one to large ones and one to
+    /// Of what is left beside `FIXED`, eighths go: one to the walk, one to small files, one to large ones and one to
     /// their requests, two to uploads, one to copies, one to listings. So all together never exceed the limit, unless it is
     /// so low that one of each is too much already.
     pub fn of(options: &SyncOptions) -> Self {

@@ -35,7 +35,7 @@ check() { # check COUNT ARGUMENTS...: runs so many tests
 }
 if [ "$HUGESYNC_E2E_NAME" = moto ]; then
   check 5 --test conformance conformance::elsewhere
-  HUGESYNC_E2E_STS=$HUGESYNC_E2E_ENDPOINT check 13 --test e2e e2e::oidc
+  HUGESYNC_E2E_STS=$HUGESYNC_E2E_ENDPOINT check 15 --test e2e e2e::oidc
 else
   check 1 --test e2e e2e::servers::scenario -- --exact --nocapture
 fi

@@ -20,7 +20,7 @@ doc:
 
 # The product on this machine: what a sync saves, counted on the wire
 demo *file:
-    cargo run -p demo -- {{ file }}
+    cargo run --profile demo -p demo -- {{ file }}
 
 # The scan and the plan, as ratios against peers
 bench:

@@ -1,4 +1,4 @@
-//! Shows on this machine what HugeSync saves: `cargo run -p demo [-- FILE]`.
+//! Shows on this machine what HugeSync saves: `cargo run --profile demo -p demo [-- FILE]`.
 //!
 //! Needs no account: it starts a strict S3 double on loopback and a temporary folder, syncs something real and large (the
 //! Rust toolchain's own files in one tar, or a copy of FILE), edits it in three ways with a sync after each, and reads the

@@ -19,6 +19,7 @@ use aws_smithy_runtime_api::client::retries::RequestAttempts;
 use aws_smithy_runtime_api::client::retries::classifiers::{ClassifyRetry, RetryAction};
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::config_bag::ConfigBag;
+use rustix::io::Errno;
 
 /// How long a service that has never answered is tried.
 const FIRST_ANSWER: Duration = Duration::from_secs(10);
@@ -36,6 +37,8 @@ pub(crate) enum Obstacle {
     UnknownHost,
     /// Nothing listens there, or there is no way there.
     Refused,
+    /// This process or machine has too many files and connections open.
+    NoDescriptor,
     /// Anything else: a name server that is silent, a connection that broke, no answer in time.
     Passing,
 }
@@ -58,6 +61,9 @@ pub(crate) fn obstacle(error: &ConnectorError) -> Obstacle {
 }
 
 fn of_io(error: &io::Error) -> Obstacle {
+    if matches!(Errno::from_io_error(error), Some(Errno::MFILE | Errno::NFILE)) {
+        return Obstacle::NoDescriptor;
+    }
     match error.kind() {
         // What rustls refuses comes like this, an unknown authority and an answer that is not TLS alike.
         io::ErrorKind::InvalidData => Obstacle::Untrusted,
@@ -157,6 +163,8 @@ impl Reach {
         let state = self.state();
         match obstacle {
             Obstacle::Untrusted => false,
+            // Nothing of the service's: it passes when others close theirs.
+            Obstacle::NoDescriptor => true,
             _ if state.has_answered => true,
             Obstacle::UnknownHost | Obstacle::Refused => false,
             Obstacle::Passing => {
@@ -214,7 +222,11 @@ impl Intercept for Reach {
         let status = context.response().map(|answer| answer.status().as_u16());
         let trouble = match (context.output_or_error(), status) {
             (Some(Err(error)), None) if error.is_connector_error() || error.is_timeout_error() => {
-                Some(("does not answer".to_owned(), true))
+                let what = match error.as_connector_error().map(obstacle) {
+                    Some(Obstacle::NoDescriptor) => "cannot be asked, since too many files are open",
+                    _ => "does not answer",
+                };
+                Some((what.to_owned(), true))
             }
             (_, Some(429)) => Some(("asks for fewer requests (HTTP 429)".to_owned(), false)),
             (_, Some(status @ 500..)) => Some((format!("has trouble or is busy (HTTP {status})"), false)),
@@ -243,6 +255,8 @@ mod tests {
         for (error, expected) in [
             (io::ErrorKind::ConnectionRefused.into(), Obstacle::Refused),
             (io::ErrorKind::ConnectionReset.into(), Obstacle::Passing),
+            (Errno::MFILE.into(), Obstacle::NoDescriptor),
+            (Errno::NFILE.into(), Obstacle::NoDescriptor),
             (
                 io::Error::new(io::ErrorKind::InvalidData, "invalid peer certificate: UnknownIssuer"),
                 Obstacle::Untrusted,
@@ -265,6 +279,7 @@ mod tests {
         reach.ended(Some(("does not answer".to_owned(), true)), began);
         assert!(!reach.may_pass(Obstacle::Refused, began) && !reach.may_pass(Obstacle::UnknownHost, began));
         assert!(reach.may_pass(Obstacle::Passing, at(9)) && !reach.may_pass(Obstacle::Passing, at(10)));
+        assert!(reach.may_pass(Obstacle::NoDescriptor, at(10)), "that is not the service's");
         reach.ended(None, at(11));
         assert!(reach.may_pass(Obstacle::Refused, at(11)) && reach.may_pass(Obstacle::Passing, at(99)));
         assert!(!reach.may_pass(Obstacle::Untrusted, at(11)));

@@ -43,6 +43,8 @@ pub enum ErrorKind {
     Untrusted,
     /// There is no such host, or nothing listens there.
     NoServer,
+    /// This process or machine has too many files and connections open, for longer than the retries lasted.
+    NoDescriptor,
     /// Whoever answers does not speak S3: what every answer of S3 has is missing.
     NotS3,
     /// The object is longer than the caller takes.
@@ -61,6 +63,10 @@ pub enum ErrorKind {
     Other,
 }
 
+/// What to do where there are no descriptors, for connections and files alike.
+pub(crate) const TOO_MANY_OPEN: &str =
+    "raise the limit of open files (ulimit -n), or close other programs if it is the whole machine's";
+
 impl ErrorKind {
     /// Whether somebody else wrote to the same key.
     pub const fn is_conflict(self) -> bool {
@@ -69,7 +75,7 @@ impl ErrorKind {
 
     /// Whether no answer came, so that nobody knows whether the request was carried out.
     pub const fn is_silence(self) -> bool {
-        matches!(self, Self::Network | Self::NoServer | Self::Untrusted)
+        matches!(self, Self::Network | Self::NoServer | Self::Untrusted | Self::NoDescriptor)
     }
 
     /// Whether it is the credentials, or the clock that they are checked by, whatever is asked for.
@@ -100,6 +106,7 @@ impl ErrorKind {
                  of its authority with AWS_CA_BUNDLE, or add it to the system's with SSL_CERT_FILE; for a server without \
                  TLS write http://"
             }
+            Self::NoDescriptor => TOO_MANY_OPEN,
             Self::NotS3 => {
                 "this is probably not an S3 endpoint but a web console, a sign-in page or a proxy: check --endpoint-url"
             }

@@ -22,6 +22,7 @@ use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 
+pub(crate) use error::TOO_MANY_OPEN;
 pub use error::{ErrorKind, StoreError};
 pub use multipart::{Copies, CopySource, ListedPart, MultipartStore, PartReceipt, Upload, WholeObject};
 pub use object::{

@@ -2,11 +2,12 @@
 
 use std::io;
 
+use rustix::io::Errno;
 use thiserror::Error;
 
 use crate::delta::ScanError;
 use crate::stitch::PlanError;
-use crate::store::{BadKey, ErrorKind, StoreError};
+use crate::store::{BadKey, ErrorKind, StoreError, TOO_MANY_OPEN};
 
 /// What is said of a file whose sync was stopped, or not begun any more.
 pub const INTERRUPTED: &str = "interrupted";
@@ -55,6 +56,9 @@ impl FileError {
             Self::Read(error) if error.kind() == io::ErrorKind::PermissionDenied => {
                 Some("run as a user who may read it".to_owned())
             }
+            Self::Read(error) if matches!(Errno::from_io_error(error), Some(Errno::MFILE | Errno::NFILE)) => {
+                Some(TOO_MANY_OPEN.to_owned())
+            }
             Self::Changed => Some("sync it while nothing writes to it, or sync a snapshot of it".to_owned()),
             Self::Conflict { .. } => Some("let one job at a time write to a key".to_owned()),
             Self::Store(error) => error.kind.hint().map(str::to_owned),
@@ -85,5 +89,18 @@ impl FileError {
     /// A failed read: a file that ended early has changed.
     pub(super) fn from_read(error: io::Error) -> Self {
         if error.kind() == io::ErrorKind::UnexpectedEof { Self::Changed } else { Self::Read(error) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lack_of_descriptors_says_what_to_do() {
+        for errno in [Errno::MFILE, Errno::NFILE] {
+            assert_eq!(FileError::Read(errno.into()).hint().as_deref(), Some(TOO_MANY_OPEN));
+        }
+        assert_eq!(FileError::Read(Errno::IO.into()).hint(), None);
     }
 }

@@ -9,8 +9,9 @@ use rustix::fs::{Mode, OFlags, openat};
 use rustix::io::Errno;
 use rustix::path::Arg;
 
-/// How long to wait for a descriptor. The engine has no more open than there may be, so what is missing somebody else has.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// How long to wait for a descriptor. The engine has no more open than there may be, so what is missing somebody else has, or
+/// connections that are kept for 90 s after their last request (hyper).
+const PATIENCE: Duration = Duration::from_secs(120);
 /// How long to wait before the second attempt, and at most before any other.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(1), Duration::from_millis(100));
 

@@ -152,6 +152,7 @@ fn no_answer(failure: Option<&ConnectorError>) -> (ErrorKind, String) {
         Some(Obstacle::Untrusted) => (ErrorKind::Untrusted, format!("there is no trusted connection: {text}")),
         Some(Obstacle::UnknownHost) => (ErrorKind::NoServer, format!("there is no such host: {text}")),
         Some(Obstacle::Refused) => (ErrorKind::NoServer, format!("there is no server: {text}")),
+        Some(Obstacle::NoDescriptor) => (ErrorKind::NoDescriptor, format!("too many files are open: {text}")),
         Some(Obstacle::Passing) | None => (ErrorKind::Network, text),
     }
 }

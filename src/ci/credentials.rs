@@ -113,7 +113,7 @@ pub(super) fn plan(settings: &Settings, environment: &Environment, log: &Log) ->
     })))
 }
 
-/// Keys that are settings. Of two settings that would give the credentials, neither outdoes the other.
+/// Keys that are settings. Of two settings that would give the credentials, neither overrides the other.
 fn given(settings: &Settings) -> Result<Option<Keys>, Unusable> {
     let has_keys = settings.aws_access_key_id.0.is_some() || settings.aws_secret_access_key.0.is_some();
     if has_keys && settings.aws_profile.0.is_some() {

@@ -1,4 +1,4 @@
-//! How many files a process may have open is no reason to fail.
+//! A run keeps to the number of files that it may have open.
 
 use std::process::Command;
 

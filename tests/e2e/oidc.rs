@@ -472,7 +472,7 @@ fn a_profile_that_is_named_decides() {
     assert_eq!(identity.tokens(), 0, "no identity token is asked for");
 }
 
-/// Of two settings that would give the credentials neither outdoes the other.
+/// Of two settings that would give the credentials, neither overrides the other.
 #[test]
 fn settings_that_contradict_each_other_are_refused() {
     let (target, identity) = setup();

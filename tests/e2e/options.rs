@@ -267,7 +267,7 @@ fn a_profile_that_is_named_decides() {
     assert_eq!(target.double().traffic().requests, 0);
 }
 
-/// What is asked for by an option is not outdone by the environment.
+/// An option overrides the environment.
 #[test]
 fn options_come_before_the_environment() {
     let target = Target::start();

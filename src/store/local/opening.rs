@@ -12,6 +12,8 @@ use rustix::path::Arg;
 /// How long to wait for a descriptor. The engine has no more open than there may be, so what is missing somebody else has, or
 /// connections that are kept for 90 s after their last request (hyper).
 const PATIENCE: Duration = Duration::from_secs(120);
+/// How long the wait is not worth mentioning.
+const QUIET: Duration = Duration::from_secs(2);
 /// How long to wait before the second attempt, and at most before any other.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(1), Duration::from_millis(100));
 
@@ -23,13 +25,17 @@ pub(super) fn open(folder: impl AsFd, path: impl Arg + Copy, flags: OFlags) -> R
 /// Tries again while there is no descriptor to be had, and after a signal.
 fn patiently<T>(patience: Duration, mut open: impl FnMut() -> Result<T, Errno>) -> Result<T, Errno> {
     let (mut pause, longest) = PAUSES;
-    let mut began = None;
+    let (mut began, mut told) = (None, false);
     loop {
         match open() {
             Err(Errno::INTR) => {}
             Err(errno @ (Errno::MFILE | Errno::NFILE)) => {
-                if began.get_or_insert_with(Instant::now).elapsed() >= patience {
+                let waited = began.get_or_insert_with(Instant::now).elapsed();
+                if waited >= patience {
                     return Err(errno);
+                }
+                if waited >= QUIET && !std::mem::replace(&mut told, true) {
+                    tracing::warn!("too many files are open: waiting until some are closed");
                 }
                 std::thread::sleep(pause);
                 pause = (pause * 2).min(longest);

@@ -87,7 +87,7 @@ impl SeenMake {
         }
     }
 
-    /// The make, by the last request: its host counts for more than its answer.
+    /// The make, by the last request: its host decides before its answer.
     pub(super) fn make(&self) -> Make {
         match Make::from_u8(self.host.load(Ordering::Relaxed)) {
             Make::Unknown => Make::from_u8(self.answer.load(Ordering::Relaxed)),

@@ -11,6 +11,7 @@
 //! - Every method may be called from many tasks at once. Dropping its future gives up the request.
 
 mod error;
+mod folder;
 pub mod local;
 mod multipart;
 mod object;
@@ -24,6 +25,7 @@ use async_trait::async_trait;
 
 pub(crate) use error::TOO_MANY_OPEN;
 pub use error::{ErrorKind, StoreError};
+pub use folder::{Assembly, FileVersion, Folder, FolderError, Kept};
 pub use multipart::{Copies, CopySource, ListedPart, MultipartStore, PartReceipt, Upload, WholeObject};
 pub use object::{
     Attributes, BadKey, Condition, Doomed, ETag, ListEntry, ListFrom, ListPage, ObjectInfo, ObjectKey, StorageTier,

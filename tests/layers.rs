@@ -2,6 +2,7 @@
 //!
 //! It finds every path in `src/`, in `use` trees and in the code, resolves `super`, and fails on an arrow that points up.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -84,6 +85,9 @@ const LAYERS: [Layer; 16] = [
     },
 ];
 
+/// The rooms of the engine, from the bottom up: none names one that stands behind it here.
+const ROOMS: [&str; 8] = ["error", "options", "report", "pace", "evidence", "context", "task", "put"];
+
 /// What the pure modules never touch: files, the network, the environment, the clock, anything asynchronous.
 const IMPURE: &[&str] =
     &["std::fs", "std::net", "std::env", "std::time", "std::process", "std::os", "tokio", "futures", "async", "await"];
@@ -106,6 +110,107 @@ fn no_arrow_points_up() {
         wrong.extend(offences(&name, &fs::read_to_string(&path).expect("a source")));
     }
     assert!(wrong.is_empty(), "{} imports point up:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+/// Inside a module, too, files import one another in one direction only. A folder's `mod.rs` is documentation and re-exports.
+#[test]
+fn no_circle_comes_back() {
+    let imports = imports();
+    assert!(imports.len() > 100, "only {} files import others", imports.len());
+    let circles = circles(&imports);
+    assert!(circles.is_empty(), "{} circles of imports:\n{}", circles.len(), circles.join("\n"));
+}
+
+#[test]
+fn circles_are_found() {
+    let of = |all: &[(&str, &[&str])]| {
+        let owned = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect::<Vec<_>>();
+        circles(&all.iter().map(|(file, others)| ((*file).to_owned(), owned(others))).collect())
+    };
+    assert_eq!(of(&[("a", &["b", "c"]), ("b", &["c"]), ("c", &[])]), [""; 0]);
+    assert_eq!(of(&[("a", &["b"]), ("b", &["c"]), ("c", &["a"]), ("d", &["a"])]), ["a -> b -> c -> a"]);
+}
+
+/// The engine's rooms stand one upon the other.
+#[test]
+fn no_room_names_one_above_it() {
+    let room = |file: &str| {
+        let name = file.strip_prefix("sync/")?.split('/').next()?.trim_end_matches(".rs");
+        Some(ROOMS.iter().position(|room| *room == name).unwrap_or(ROOMS.len()))
+    };
+    let mut wrong = Vec::new();
+    for (file, others) in imports() {
+        let Some(ours) = room(&file) else { continue };
+        let up = others.iter().filter(|other| room(other).is_some_and(|theirs| theirs > ours));
+        wrong.extend(up.map(|other| format!("{file} names {other}")));
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// The files that each file imports from, tests apart; both below `src`.
+fn imports() -> BTreeMap<String, Vec<String>> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut files = Vec::new();
+    sources(&root, &mut files);
+    let name = |path: &PathBuf| path.strip_prefix(&root).expect("below src").to_str().expect("UTF-8").to_owned();
+    let by_module: BTreeMap<Vec<String>, String> =
+        files.iter().map(name).map(|file| (modules_of(&file), file)).collect();
+    let mut imports = BTreeMap::new();
+    for (path, file) in files.iter().map(|path| (path, name(path))).filter(|(_, file)| !is_root(file)) {
+        let text = fs::read_to_string(path).expect("a source");
+        let modules = modules_of(&file);
+        let modules: Vec<&str> = modules.iter().map(String::as_str).collect();
+        let mut others: Vec<String> = all_paths(&modules, &text)
+            .into_iter()
+            .filter(|(path, testing)| !testing && path[0] == "crate")
+            .filter_map(|(path, _)| (1..=path.len()).rev().find_map(|end| by_module.get(&path[1..end])).cloned())
+            .filter(|other| *other != file && !is_root(other))
+            .collect();
+        others.sort();
+        others.dedup();
+        imports.insert(file, others);
+    }
+    imports
+}
+
+/// Whether a file holds documentation and re-exports, so that everything may seem to hang on it.
+fn is_root(file: &str) -> bool {
+    file.ends_with("mod.rs") || file == "lib.rs" || file == "main.rs" || file.contains("tests")
+}
+
+fn modules_of(file: &str) -> Vec<String> {
+    let mut modules: Vec<String> = file.trim_end_matches(".rs").split('/').map(str::to_owned).collect();
+    if matches!(modules.last().map(String::as_str), Some("mod" | "lib" | "main")) {
+        modules.pop();
+    }
+    modules
+}
+
+/// The circles, each once and from its first file on: one for every file that leads back to itself by the shortest way.
+fn circles(imports: &BTreeMap<String, Vec<String>>) -> Vec<String> {
+    let mut found: Vec<Vec<&str>> = Vec::new();
+    for start in imports.keys() {
+        let mut ways: Vec<Vec<&str>> = vec![vec![start]];
+        let mut seen: Vec<&str> = Vec::new();
+        while !ways.is_empty() && !found.iter().any(|circle| circle.contains(&start.as_str())) {
+            let mut longer = Vec::new();
+            for way in ways {
+                for next in imports.get(way[way.len() - 1]).into_iter().flatten() {
+                    if next == start {
+                        found.push([&way[..], &[start]].concat());
+                        longer.clear();
+                        break;
+                    }
+                    if !seen.contains(&next.as_str()) {
+                        seen.push(next);
+                        longer.push([&way[..], &[next]].concat());
+                    }
+                }
+            }
+            ways = longer;
+        }
+    }
+    found.into_iter().map(|circle| circle.join(" -> ")).collect()
 }
 
 /// The test tests itself: each of these is wrong, and is found.
@@ -162,10 +267,8 @@ fn arrows_that_point_up_are_found() {
 
 /// Every path in the text of a file that its layer may not name.
 fn offences(file: &str, text: &str) -> Vec<String> {
-    let mut modules: Vec<&str> = file.trim_end_matches(".rs").split('/').collect();
-    if matches!(modules.last(), Some(&("mod" | "lib" | "main"))) {
-        modules.pop();
-    }
+    let modules = modules_of(file);
+    let modules: Vec<&str> = modules.iter().map(String::as_str).collect();
     let Some(&module) = modules.first() else {
         // The roots: `lib.rs` declares the modules, `main.rs` calls the command line.
         let names = paths(&modules, text).into_iter().filter(|path| path[0] == "hugesync" && path[1] != "cli");
@@ -209,6 +312,13 @@ fn is_crate(name: &str) -> bool {
 /// Every path that a text names, those of this crate from `crate` on: all names of `use` trees, and elsewhere paths that
 /// begin at a root that can be told (this crate, `std`, or a crate of [`LAYERS`]' lists), and the words of [`IMPURE`].
 fn paths(file_modules: &[&str], text: &str) -> Vec<Vec<String>> {
+    let found = all_paths(file_modules, text);
+    // Unit tests may use what they like of other crates, and nothing of the layers above.
+    found.into_iter().filter(|(path, testing)| !testing || path[0] == "crate").map(|(path, _)| path).collect()
+}
+
+/// The same, each with whether a unit test names it.
+fn all_paths(file_modules: &[&str], text: &str) -> Vec<(Vec<String>, bool)> {
     let tokens = tokens(text);
     let mut modules: Vec<String> = file_modules.iter().map(|&name| name.to_owned()).collect();
     // Depths of braces at which inline modules end.
@@ -263,8 +373,7 @@ fn paths(file_modules: &[&str], text: &str) -> Vec<Vec<String>> {
         }
         at += 1;
     }
-    // Unit tests may use what they like of other crates, and nothing of the layers above.
-    found.into_iter().filter(|(path, testing)| !testing || path[0] == "crate").map(|(path, _)| path).collect()
+    found
 }
 
 /// Reads a `use` tree from `at` on: each of its leaves with `prefix`. Returns where it ends.

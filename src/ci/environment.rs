@@ -9,6 +9,7 @@ use std::fs;
 use std::os::unix::ffi::OsStringExt as _;
 
 use super::settings;
+use super::values::kebab;
 use crate::options::Unusable;
 
 /// Where settings come from, the first that says something counts: a GitHub action's `with:`, a Drone or Woodpecker
@@ -208,7 +209,7 @@ fn is_slip(name: &str, spelled: &str) -> bool {
 /// A setting's name as it is written where the prefix is used.
 fn written(prefix: &str, name: &str) -> String {
     match prefix {
-        "INPUT_" => format!("the input {}", settings::kebab(name)),
+        "INPUT_" => format!("the input {}", kebab(name)),
         "PLUGIN_" => format!("the setting {name}"),
         _ => format!("{prefix}{}", name.to_ascii_uppercase()),
     }

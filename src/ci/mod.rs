@@ -18,6 +18,7 @@ mod settings;
 mod summary;
 #[cfg(test)]
 mod tests;
+mod totals;
 mod values;
 mod watch;
 mod work;

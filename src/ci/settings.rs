@@ -5,7 +5,7 @@
 
 use serde::Deserialize;
 
-use super::values::{Lines, Paths, Secret, Switch, Text, Value as _, Values};
+use super::values::{Lines, Paths, Secret, Switch, Text, Value as _, Values, kebab};
 use crate::options::Unusable;
 
 /// Defines [`Settings`]: a name, a kind, and the option of `hugesync sync` that it is, where it is just that.
@@ -139,11 +139,6 @@ impl Settings {
     pub(super) fn read(values: Vec<(String, String)>) -> Result<Self, Unusable> {
         envy::from_iter(values).map_err(|error| Unusable { message: error.to_string(), hint: None })
     }
-}
-
-/// A setting's name as action.yml has it.
-pub(super) fn kebab(name: &str) -> String {
-    name.replace('_', "-")
 }
 
 /// The inputs of the action, in its order.

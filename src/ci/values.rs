@@ -9,7 +9,6 @@ use std::fmt;
 
 use serde::{Deserialize, Deserializer};
 
-use super::settings::kebab;
 use crate::options::Unusable;
 
 /// A text, as it is but for white space around it.
@@ -231,6 +230,11 @@ impl fmt::Debug for Secret {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(if self.0.is_some() { "***" } else { "None" })
     }
+}
+
+/// A setting's name as action.yml has it.
+pub(super) fn kebab(name: &str) -> String {
+    name.replace('_', "-")
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::log::Log;
-use super::outcome::Totals;
+use super::totals::Totals;
 use crate::human;
 use crate::sync::{Action, Event, FileReport, Observer, RunProgress};
 

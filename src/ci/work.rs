@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 
 use clap::error::{ContextKind, ContextValue};
 
-use super::settings::{self, Settings, kebab};
+use super::settings::{self, Settings};
+use super::values::kebab;
 use crate::app::SyncRequest;
 use crate::options::{self, Unusable};
 

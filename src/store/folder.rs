@@ -113,12 +113,7 @@ pub trait Assembly: ReadAt + Send + Sync {
     ///
     /// # Errors
     /// [`FolderError::Changed`] where something else stands there; nothing is replaced then.
-    fn commit(
-        self: Box<Self>,
-        kept: &Kept,
-        expected: Option<&FileVersion>,
-        durable: bool,
-    ) -> Result<(), FolderError>;
+    fn commit(self: Box<Self>, kept: &Kept, expected: Option<&FileVersion>, durable: bool) -> Result<(), FolderError>;
 
     /// Deletes it.
     fn discard(self: Box<Self>) -> io::Result<()>;

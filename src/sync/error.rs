@@ -67,7 +67,7 @@ impl FileError {
     }
 
     /// Whether every other file would fail in the same way.
-    pub(super) fn concerns_all(&self) -> bool {
+    pub(crate) fn concerns_all(&self) -> bool {
         matches!(self, Self::Store(error) if error.kind.concerns_credentials()
         || matches!(
             error.kind,
@@ -87,8 +87,29 @@ impl From<ScanError> for FileError {
 
 impl FileError {
     /// A failed read: a file that ended early has changed.
-    pub(super) fn from_read(error: io::Error) -> Self {
+    pub(crate) fn from_read(error: io::Error) -> Self {
         if error.kind() == io::ErrorKind::UnexpectedEof { Self::Changed } else { Self::Read(error) }
+    }
+}
+
+impl FileError {
+    /// Whether somebody else wrote to the key.
+    pub(crate) fn is_conflict(&self) -> bool {
+        match self {
+            Self::Conflict { .. } => true,
+            // An upload that is gone was given up by somebody who shared it.
+            Self::Store(error) => error.kind.is_conflict() || error.kind == ErrorKind::NoSuchUpload,
+            _ => false,
+        }
+    }
+
+    /// Whether the store has found, or copied, other bytes than were read here.
+    pub(crate) fn is_mismatch(&self) -> bool {
+        match self {
+            Self::NotEqual(_) => true,
+            Self::Store(error) => error.kind == ErrorKind::ChecksumMismatch,
+            _ => false,
+        }
     }
 }
 

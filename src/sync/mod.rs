@@ -1,54 +1,34 @@
 //! The engine: what a run decides, transfers, deletes and reports.
 //!
-//! It knows stores and sources by their traits alone, and it prints nothing: whoever watches implements [`Observer`].
+//! It knows places by their traits alone, and it prints nothing: whoever watches implements [`Observer`].
 //!
-//! A tree goes through `run.rs`: `merge.rs` brings the walk of the source and the `listing/` of the destination together in
-//! the order of names, `examine.rs` looks at each file once and `remember.rs` keeps what was found out for the next run;
-//! `deletes.rs` gathers what only the destination has and comes last.
+//! Rooms, from the bottom up; none imports one above it:
+//! - `report/`: what a run tells while it goes on and at its end.
+//! - `pace/`: how much is under way at once: requests, memory, open files, threads.
+//! - `evidence/`: what proves that two files are equal, or where they are: sidecars, the index, sums, attributes.
+//! - `put/`: one file into a store.
+//! - `run/`: all files of a run: merge of two trees, deletes at the end.
 //!
-//! One file goes through `file.rs` (which of the ways below), `compare.rs` (what does the store have?), `decide.rs` (pure:
-//! what follows from that), `work.rs` (the plan; a dry run reports from it by `foresee.rs` and ends), `transfer.rs` (parts, side
-//! by side), `complete.rs` (the moment when the new object stands) and `sidecars.rs` (reading and writing `.hssig` objects
-//! around it). `small.rs` is the way of files below the threshold.
+//! `context.rs` holds what the files of a run share, `task.rs` one file on its way.
 
-mod attributes;
-mod backup;
-mod compare;
-mod complete;
 mod context;
-mod decide;
-mod deletes;
 mod error;
-mod events;
-mod examine;
-mod file;
-mod foresee;
-mod gate;
-mod large;
-mod listing;
-mod merge;
+mod evidence;
 mod options;
-mod pool;
-mod progress;
-mod reading;
-mod remember;
+mod pace;
+mod put;
 mod report;
-mod resume;
 mod run;
-mod shares;
-mod sidecars;
-mod small;
-mod transfer;
-mod values;
-mod work;
+mod task;
 
 pub use error::{FileError, INTERRUPTED};
-pub use events::{Event, FileId, Observer, Stage};
 pub use options::{
     AttributeRules, Comparison, DEFAULT_MAX_DELETE_PERCENT, DeleteRules, MaxDelete, Missing, Preserve, SyncOptions,
     TransferRules,
 };
-pub use progress::RunProgress;
-pub use report::{Action, Change, ErrorReport, FileReport, JSON_VERSION, Summary, Verification};
+pub use pace::Shares;
+pub use report::{
+    Action, Change, ErrorReport, Event, FileId, FileReport, JSON_VERSION, Observer, RunProgress, Stage, Summary,
+    Verification,
+};
 pub use run::{Job, run};
-pub use shares::Shares;

@@ -15,7 +15,7 @@ pub struct SyncOptions {
     pub parts_in_memory: NonZeroUsize,
     /// The most listing requests under way at once.
     pub list_jobs: NonZeroUsize,
-    /// Files, folders and sockets that the process may have open at once; [`Shares`](super::Shares) says for what.
+    /// Files, folders and sockets that the process may have open at once; [`Shares`](crate::sync::Shares) says for what.
     pub descriptors: usize,
     /// Threads that read, hash and scan.
     pub threads: NonZeroUsize,
@@ -47,7 +47,7 @@ pub struct SyncOptions {
     pub backup: Option<String>,
     /// The part of the keys that this run is about.
     pub shard: Option<Shard>,
-    /// Whether every file is reported in [`Summary::files`](super::Summary::files), or only failures.
+    /// Whether every file is reported in [`Summary::files`](crate::sync::Summary::files), or only failures.
     pub report_all: bool,
 }
 

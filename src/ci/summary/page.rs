@@ -3,7 +3,8 @@
 use std::fmt::Write as _;
 
 use super::markdown::{Page, REUSED, UPLOADED, bar, block, code, plain};
-use crate::ci::outcome::{ASSUMED_RATE, Outcome, Run, Totals, USD_PER_1000_READS, USD_PER_1000_WRITES, Verdict};
+use crate::ci::outcome::{ASSUMED_RATE, Outcome, Run, Verdict};
+use crate::ci::totals::{Totals, USD_PER_1000_READS, USD_PER_1000_WRITES};
 use crate::ci::watch::{Changed, Seen};
 use crate::human::{self, count, size};
 use crate::sync::{Action, ErrorReport};

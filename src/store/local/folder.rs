@@ -15,8 +15,8 @@ use rustix::io::Errno;
 
 use super::ignores::{self, Ignores};
 use super::opening;
+use super::options::Links;
 use super::selection::{Choice, Selection};
-use super::tree::Links;
 use crate::store::source::{EntryKind, Skipped};
 
 /// How many bytes of names the kernel is asked for at once, as the C library does it.

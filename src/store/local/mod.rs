@@ -14,6 +14,7 @@ mod foreign;
 mod ignores;
 mod link;
 mod opening;
+mod options;
 mod selection;
 mod single;
 #[cfg(test)]
@@ -23,5 +24,6 @@ mod untold;
 mod walk;
 
 pub use file::LocalFile;
+pub use options::{Links, TreeOptions};
 pub use single::LocalSingle;
-pub use tree::{Links, LocalTree, TreeOptions};
+pub use tree::LocalTree;

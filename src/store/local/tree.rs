@@ -14,56 +14,10 @@ use super::LocalFile;
 use super::folder::Reader;
 use super::foreign::Descent;
 use super::link::LocalLink;
+use super::options::{Links, MIN_THREADS, TreeOptions};
 use super::selection::Selection;
 use super::{opening, walk};
 use crate::store::source::{EntryKind, Found, Source, SourceEntry, SourceFile};
-use crate::tree::{FileList, Rules};
-
-/// What becomes of symbolic links.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Links {
-    /// They are not uploaded, and told.
-    #[default]
-    Skip,
-    /// They are not uploaded, and only their names are known
-    /// ([`Skipped::UntoldSymlink`](crate::store::Skipped::UntoldSymlink)).
-    SkipQuietly,
-    /// They are uploaded as links, wherever they lead: their targets' names as bytes.
-    Keep,
-    /// What they lead to is uploaded under their name, folders with everything in them.
-    Follow,
-}
-
-/// How a folder of this machine is walked.
-#[derive(Debug, Clone)]
-pub struct TreeOptions {
-    /// What becomes of symbolic links.
-    pub links: Links,
-    /// Names of files that say, in the way of `.gitignore`, what in their folder is left out; in one folder the last wins.
-    /// `.dockerignore` counts in the source itself only.
-    pub ignore_files: Vec<String>,
-    /// What is included and excluded.
-    pub rules: Rules,
-    /// The only files and folders that are uploaded, where there is such a list.
-    pub files: Option<FileList>,
-    /// What paths start with as the rules see them, where the folder itself is synced and not its contents: its name.
-    pub root_name: Option<String>,
-    /// How many folders are read at the same time, ahead of what is told; no fewer than two.
-    pub threads: NonZeroUsize,
-}
-
-impl Default for TreeOptions {
-    fn default() -> Self {
-        Self {
-            links: Links::default(),
-            ignore_files: Vec::new(),
-            rules: Rules::default(),
-            files: None,
-            root_name: None,
-            threads: walk::MIN_THREADS,
-        }
-    }
-}
 
 /// A folder of this machine: everything below it, other file systems and hidden files included.
 #[derive(Debug)]
@@ -85,7 +39,7 @@ impl LocalTree {
         let TreeOptions { links, ignore_files, rules, files, root_name, threads } = options;
         let selection = Selection::new(rules, files, root_name.as_deref());
         let reader = Reader { root: Arc::new(folder), links, ignore_files, selection };
-        Ok(Self { root, reader, threads: threads.max(walk::MIN_THREADS), descent: Mutex::default() })
+        Ok(Self { root, reader, threads: threads.max(MIN_THREADS), descent: Mutex::default() })
     }
 }
 

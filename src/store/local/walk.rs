@@ -18,9 +18,6 @@ use std::thread::Builder;
 use super::folder::{Folder, Kind, Listing, Reader, Unread};
 use crate::store::source::{Found, Skipped, SourceEntry};
 
-/// The fewest threads that read ahead.
-pub(super) const MIN_THREADS: NonZeroUsize = NonZeroUsize::new(2).expect("two is not zero");
-
 /// How many bytes of listings are read ahead before threads stop to begin another one: some 200,000 names.
 const MAX_AHEAD: usize = 4 << 20;
 
@@ -271,6 +268,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::store::local::options::MIN_THREADS;
     use crate::store::local::{LocalTree, TreeOptions};
     use crate::store::source::Source;
 

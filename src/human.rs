@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use indicatif::HumanBytes;
 
-use crate::sync::{Action, Change, FileReport, Summary, Verification};
+use crate::sync::{Action, Change, Direction, FileReport, Summary, Verification};
 
 /// A name that can be printed on one line: control characters, what turns the direction of text, and what cannot be seen
 /// are escaped, so that no file name can move the cursor or look like a line of ours.
@@ -85,11 +85,16 @@ pub(crate) fn last_line(summary: &Summary) -> String {
         nothing if nothing.is_empty() => nothing,
         beside => format!(" ({beside})"),
     };
-    if summary.files_uploaded + summary.files_updated == 0 && summary.files_failed == 0 {
+    let (moved, verbs, thing) = match summary.direction {
+        Direction::Upload => (summary.bytes_uploaded, ("Would upload", "Uploaded"), "object"),
+        Direction::Download => (summary.bytes_downloaded, ("Would download", "Downloaded"), "file"),
+    };
+    let transferred = summary.files_uploaded + summary.files_downloaded;
+    if transferred + summary.files_updated == 0 && summary.files_failed == 0 {
         let _ = write!(line, "Nothing to transfer: {}, {total}, unchanged{beside}", files(summary.files_unchanged));
     } else {
-        let verb = if summary.dry_run { "Would upload" } else { "Uploaded" };
-        let _ = write!(line, "{verb} {} of {total}", HumanBytes(summary.bytes_uploaded));
+        let verb = if summary.dry_run { verbs.0 } else { verbs.1 };
+        let _ = write!(line, "{verb} {} of {total}", HumanBytes(moved));
         at_most(&mut line, summary.bytes_uploaded_at_most);
         let _ = write!(line, "{beside}, {:.1} % saved", summary.percent_saved);
     }
@@ -100,7 +105,7 @@ pub(crate) fn last_line(summary: &Summary) -> String {
     }
     if summary.files_deleted > 0 && summary.delete_refused.is_none() {
         let verb = if summary.dry_run { "would be deleted" } else { "deleted" };
-        let _ = write!(line, ", {} {verb}", count(summary.files_deleted, "object"));
+        let _ = write!(line, ", {} {verb}", count(summary.files_deleted, thing));
     }
     if summary.delete_refused.is_some() {
         line.push_str(", NOTHING DELETED");
@@ -113,7 +118,7 @@ pub(crate) fn last_line(summary: &Summary) -> String {
     }
     if summary.interrupted {
         line.push_str(", interrupted");
-    } else if !summary.dry_run && summary.files_uploaded + summary.files_updated + summary.files_unchanged > 0 {
+    } else if !summary.dry_run && transferred + summary.files_updated + summary.files_unchanged > 0 {
         line.push_str(if summary.verified { ", verified" } else { ", NOT VERIFIED by the store" });
     }
     line
@@ -172,6 +177,10 @@ pub(crate) fn file_line(file: &FileReport, dry_run: bool) -> String {
         (Action::Uploaded, true) => "would upload",
         (Action::Stitched, false) => "stitched",
         (Action::Stitched, true) => "would stitch",
+        (Action::Downloaded, false) => "downloaded",
+        (Action::Downloaded, true) => "would fetch",
+        (Action::Patched, false) => "patched",
+        (Action::Patched, true) => "would patch",
         (Action::Updated, false) => "updated",
         (Action::Updated, true) => "would update",
         (Action::Deleted, false) => "deleted",
@@ -192,9 +201,21 @@ pub(crate) fn file_line(file: &FileReport, dry_run: bool) -> String {
             }
             let _ = write!(line, " ({})", file.reason);
         }
+        Action::Downloaded | Action::Patched => {
+            let _ = write!(line, ": {} of {}", HumanBytes(file.bytes_downloaded), HumanBytes(file.bytes_total));
+            if file.bytes_copied > 0 {
+                let _ = write!(line, ", {} from the old version", HumanBytes(file.bytes_copied));
+            }
+            if file.bytes_resumed > 0 {
+                let _ = write!(line, ", {} there from an interrupted run", HumanBytes(file.bytes_resumed));
+            }
+            let _ = write!(line, " ({})", file.reason);
+        }
         Action::Updated => {
-            let _ = write!(line, ": {} copied by the store", HumanBytes(file.bytes_copied));
-            at_most(&mut line, file.bytes_uploaded_at_most);
+            if file.bytes_copied > 0 {
+                let _ = write!(line, ": {} copied by the store", HumanBytes(file.bytes_copied));
+                at_most(&mut line, file.bytes_uploaded_at_most);
+            }
             let _ = write!(line, " ({})", file.reason);
         }
         Action::Unchanged | Action::Skipped | Action::Deleted => {
@@ -216,6 +237,7 @@ pub(crate) fn itemized(file: &FileReport) -> Option<String> {
     let mut letters = match file.action {
         Action::Deleted => return Some(format!("*deleting   {}", name(&file.key))),
         Action::Uploaded | Action::Stitched => String::from("<"),
+        Action::Downloaded | Action::Patched => String::from(">"),
         Action::Updated => String::from("."),
         Action::Unchanged | Action::Skipped | Action::Failed => return None,
     };

@@ -14,6 +14,7 @@ pub(super) const USD_PER_1000_READS: f64 = 0.000_4;
 pub(super) struct Totals {
     pub(super) files_total: u64,
     pub(super) files_uploaded: u64,
+    pub(super) files_downloaded: u64,
     pub(super) files_updated: u64,
     pub(super) files_unchanged: u64,
     pub(super) files_skipped: u64,
@@ -24,11 +25,13 @@ pub(super) struct Totals {
     pub(super) bytes_standing: u64,
     /// Payload bytes sent for objects.
     pub(super) bytes_uploaded: u64,
+    /// Payload bytes fetched.
+    pub(super) bytes_downloaded: u64,
     /// On a dry run: bytes counted as copied that have to be uploaded if the store refuses to copy.
     pub(super) bytes_unsure: u64,
     /// What moved beside them.
     pub(super) beside: Beside,
-    /// Bytes that were uploaded, and those of sidecars and the index in both directions.
+    /// Bytes that were uploaded or fetched, and those of sidecars and the index in both directions.
     pub(super) bytes_moved: u64,
     /// Requests that are billed as writes, and others that are billed.
     pub(super) writes: u64,
@@ -43,6 +46,10 @@ impl Totals {
         let standing = match file.action {
             Action::Uploaded | Action::Stitched => {
                 self.files_uploaded += 1;
+                true
+            }
+            Action::Downloaded | Action::Patched => {
+                self.files_downloaded += 1;
                 true
             }
             Action::Updated => {
@@ -70,6 +77,7 @@ impl Totals {
         self.bytes_total += file.bytes_total;
         self.bytes_standing += if standing { file.bytes_total } else { 0 };
         self.bytes_uploaded += file.bytes_uploaded;
+        self.bytes_downloaded += file.bytes_downloaded;
         self.bytes_unsure += file.bytes_unsure();
         self.beside.signatures.0 += file.bytes_sidecar_down;
         self.beside.signatures.1 += file.bytes_sidecar_up;
@@ -79,6 +87,7 @@ impl Totals {
     pub(super) fn add_all(&mut self, other: &Self) {
         self.files_total += other.files_total;
         self.files_uploaded += other.files_uploaded;
+        self.files_downloaded += other.files_downloaded;
         self.files_updated += other.files_updated;
         self.files_unchanged += other.files_unchanged;
         self.files_skipped += other.files_skipped;
@@ -87,6 +96,7 @@ impl Totals {
         self.bytes_total += other.bytes_total;
         self.bytes_standing += other.bytes_standing;
         self.bytes_uploaded += other.bytes_uploaded;
+        self.bytes_downloaded += other.bytes_downloaded;
         self.bytes_unsure += other.bytes_unsure;
         self.beside.add(&other.beside);
         self.bytes_moved += other.bytes_moved;

@@ -98,7 +98,9 @@ impl Watch {
     fn finished(&self, state: &mut State, report: &FileReport) {
         state.seen.totals.add(report);
         match report.action {
-            Action::Uploaded | Action::Stitched | Action::Updated => state.seen.add_changed(report),
+            Action::Uploaded | Action::Stitched | Action::Downloaded | Action::Patched | Action::Updated => {
+                state.seen.add_changed(report)
+            }
             Action::Deleted => state.seen.deleted.add(|| report.key.clone()),
             Action::Failed => {
                 let error = report.error.as_ref().map_or("failed", |error| error.message.as_str());

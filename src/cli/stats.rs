@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use indicatif::HumanBytes;
 
 use crate::human::Beside;
-use crate::sync::Summary;
+use crate::sync::{Direction, Summary};
 
 /// What a run did, one number a line.
 pub(super) fn block(summary: &Summary) -> String {
@@ -14,19 +14,26 @@ pub(super) fn block(summary: &Summary) -> String {
         let _ = writeln!(text, "{name:<28}{value}");
     };
     line("Files looked at:", summary.files_total.to_string());
-    line("Files uploaded:", summary.files_uploaded.to_string());
+    let down = summary.direction == Direction::Download;
+    match down {
+        false => line("Files uploaded:", summary.files_uploaded.to_string()),
+        true => line("Files downloaded:", summary.files_downloaded.to_string()),
+    }
     line("Files updated in place:", summary.files_updated.to_string());
     line("Files unchanged:", summary.files_unchanged.to_string());
     line("Files skipped:", summary.files_skipped.to_string());
     line("Files failed:", summary.files_failed.to_string());
-    line("Objects deleted:", summary.files_deleted.to_string());
+    line(if down { "Files deleted:" } else { "Objects deleted:" }, summary.files_deleted.to_string());
     let bytes = |bytes: u64| format!("{} ({bytes} bytes)", HumanBytes(bytes));
     line("Size of all files:", bytes(summary.bytes_total));
-    line("Uploaded:", bytes(summary.bytes_uploaded));
+    match down {
+        false => line("Uploaded:", bytes(summary.bytes_uploaded)),
+        true => line("Downloaded:", bytes(summary.bytes_downloaded)),
+    }
     if let Some(most) = summary.bytes_uploaded_at_most {
         line("Uploaded at most:", bytes(most));
     }
-    line("Copied by the store:", bytes(summary.bytes_copied));
+    line(if down { "From old versions:" } else { "Copied by the store:" }, bytes(summary.bytes_copied));
     let Beside { signatures, index } = Beside::of(summary);
     line("Signatures read:", bytes(signatures.0));
     line("Signatures written:", bytes(signatures.1));

@@ -9,6 +9,7 @@ mod crc;
 mod difference;
 mod error;
 mod index;
+mod invert;
 mod read;
 pub mod reference;
 mod roll;
@@ -19,6 +20,7 @@ mod signature;
 mod straighten;
 mod strong;
 mod sums;
+mod verify;
 mod weak;
 
 pub use apply::apply;
@@ -26,7 +28,9 @@ pub use block::{BadBlockLen, BlockLen, BlockSum, MAX_BLOCK_LEN, MIN_BLOCK_LEN, S
 pub use crc::{BlockCrcs, combine_crc64};
 pub use difference::{Delta, Op};
 pub use error::ScanError;
+pub use invert::invert;
 pub use read::ReadAt;
 pub use scan::{Progress, Scan, ScanOptions, scan, sign};
 pub use signature::{Signature, SignatureError};
 pub use sums::{Incomplete, RangeSums, SignatureBuilder, sum_range};
+pub use verify::wrong_block;

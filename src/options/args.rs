@@ -15,6 +15,8 @@ Examples:
   hugesync sync disk.img s3://bucket/images/       uploads images/disk.img
   hugesync sync ./data   s3://bucket/backup        uploads backup/data/..., the folder itself
   hugesync sync ./data/  s3://bucket/backup        uploads backup/..., the folder's contents
+  hugesync sync s3://bucket/images/disk.img .      downloads disk.img, only what changed if an old one is here
+  hugesync sync s3://bucket/backup/ ./data         downloads what lies below backup/ into data
   hugesync sync -nv disk.img s3://bucket/x.img     says what would be transferred
   hugesync sync -a --delete site/ s3://bucket/site also keeps times and modes, and deletes what site/ does not have
 
@@ -22,9 +24,9 @@ Exit codes: 0 done, 1 failed, 2 wrong arguments, 3 some files failed or nothing 
 Sizes are powers of 1024: 1MB is 1,048,576 bytes. Patterns are rsync's.
 Every option may stand in ~/.config/hugesync/config.toml too, by its long name; the command line counts for more.")]
 pub(crate) struct SyncArgs {
-    /// A local file or folder; with a slash at the end, the folder's contents
+    /// A local file or folder, or s3://bucket/key-or-prefix; with a slash at the end, the folder's contents
     pub(crate) source: PathBuf,
-    /// s3://bucket/key for a file, s3://bucket/prefix/ for files to put below it
+    /// s3://bucket/key for a file, s3://bucket/prefix/ for files to put below it; for a download a local file or folder
     pub(crate) destination: String,
 
     /// Keep links as links, and mode, owner, group and modification time as metadata in the forms that rclone reads
@@ -155,8 +157,9 @@ pub(crate) struct DeleteArgs {
     /// Delete the object of a source, or of a file of --files-from, that is not there
     #[arg(long)]
     pub(crate) delete_missing_args: bool,
-    /// Copy objects below this prefix of the bucket, inside the store, before they are replaced or deleted
-    #[arg(long, value_name = "S3-URL")]
+    /// Copy objects below this prefix of the bucket, inside the store, before they are replaced or deleted; a download keeps
+    /// files in this folder
+    #[arg(long, value_name = "S3-URL|FOLDER")]
     pub(crate) backup_dir: Option<String>,
 }
 
@@ -233,12 +236,15 @@ pub(crate) struct TransferArgs {
     /// Upload no more than this a second, all files together; a bare number is KB
     #[arg(long, value_name = "RATE", value_parser = size::rate)]
     pub(crate) bwlimit: Option<NonZeroU64>,
-    /// Upload changed files whole, without a delta
+    /// Transfer changed files whole, without a delta
     #[arg(short = 'W', long)]
     pub(crate) whole_file: bool,
     /// Files of this size and more get a sidecar and are stitched; a bare number is MB
     #[arg(long, value_name = "SIZE", default_value = "50MB", value_parser = size::threshold)]
     pub(crate) delta_threshold: u64,
+    /// Make holes of long runs of zeros in downloaded files
+    #[arg(short = 'S', long)]
+    pub(crate) sparse: bool,
     /// The block length of new sidecars, 64KB to 5120KB, a power of two; a bare number is KB [default: by the file's size]
     #[arg(long, value_name = "SIZE", value_parser = size::block_size)]
     pub(crate) block_size: Option<BlockSize>,

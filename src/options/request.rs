@@ -3,16 +3,16 @@
 use std::fs;
 use std::io::{self, Read as _};
 use std::num::NonZeroUsize;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use clap::ArgMatches;
 
 use super::args::{AttributeArgs, ComparisonArgs, DeleteArgs, SelectionArgs, SyncArgs};
-use crate::app::SyncRequest;
+use crate::app::{DownloadOptions, Place, SyncRequest};
 use crate::store::local::{Links, TreeOptions};
 use crate::store::s3::{CustomerKey, Encryption, S3Settings};
 use crate::sync::{AttributeRules, Comparison, DeleteRules, MaxDelete, Missing, Preserve, SyncOptions, TransferRules};
-use crate::tree::{Destination, FileList, GlobValues, Rules};
+use crate::tree::{FileList, GlobValues, Rules, S3Url};
 
 /// Uploads at once unless `--jobs` says otherwise: what a store bears is found out on the way.
 const DEFAULT_JOBS: NonZeroUsize = NonZeroUsize::new(64).unwrap();
@@ -37,12 +37,10 @@ fn unusable(message: impl Into<String>, hint: &str) -> Unusable {
 /// From arguments to what they ask for. `matches` tell the order of the patterns, `descriptors` is how many the process may
 /// have open.
 pub(crate) fn request(args: &SyncArgs, matches: &ArgMatches, descriptors: usize) -> Result<SyncRequest, Unusable> {
-    if args.source.to_string_lossy().starts_with("s3://") {
-        let hint = "the source is a local file or folder, the destination s3://bucket/prefix";
-        return Err(unusable("downloads are not supported yet", hint));
+    let (source, destination) = places(args)?;
+    if matches!(source, Place::Bucket(_)) {
+        only_for_uploads(args)?;
     }
-    let destination = Destination::parse(&args.destination)
-        .map_err(|error| unusable(error.to_string(), "write it like s3://bucket/prefix/"))?;
     let threads = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
     let delete = delete_rules(&args.delete);
     if delete.extraneous && args.selection.files_from.is_some() {
@@ -78,12 +76,19 @@ pub(crate) fn request(args: &SyncArgs, matches: &ArgMatches, descriptors: usize)
             DeleteArgs { ignore_missing_args: true, .. } => Missing::Ignore,
             _ => Missing::Fail,
         },
-        backup: args.delete.backup_dir.as_deref().map(|url| backup(url, &destination)).transpose()?,
+        backup: match &destination {
+            Place::Bucket(destination) => {
+                args.delete.backup_dir.as_deref().map(|url| backup(url, destination)).transpose()?
+            }
+            Place::Here(_) => None,
+        },
         shard: args.selection.shard,
         report_all: args.output.json,
     };
+    let backup = args.delete.backup_dir.as_deref().filter(|_| matches!(destination, Place::Here(_)));
+    let download = DownloadOptions { backup: backup.map(backup_here).transpose()?, sparse: args.transfer.sparse };
     Ok(SyncRequest {
-        source: args.source.clone(),
+        source,
         tree: tree(args, matches, threads)?,
         destination,
         s3: S3Settings {
@@ -97,7 +102,72 @@ pub(crate) fn request(args: &SyncArgs, matches: &ArgMatches, descriptors: usize)
             bandwidth: args.transfer.bwlimit,
         },
         options,
+        download,
     })
+}
+
+/// Which side is where.
+fn places(args: &SyncArgs) -> Result<(Place, Place), Unusable> {
+    let parse = |what: &str, text: &str| {
+        S3Url::parse(text)
+            .map_err(|error| unusable(format!("{what} {error}"), "write it like s3://bucket/prefix/"))
+            .map(Place::Bucket)
+    };
+    let source = args.source.to_str().filter(|source| source.starts_with("s3://"));
+    match source {
+        // What is no URL here would be a bucket that was misspelt, or one too few.
+        None => Ok((Place::Here(args.source.clone()), parse("destination", &args.destination)?)),
+        Some(_) if args.destination.starts_with("s3://") => {
+            let hint = "download to this machine first, and upload from here";
+            Err(unusable("from bucket to bucket is not supported yet", hint))
+        }
+        Some(source) if args.destination.contains("://") => {
+            let hint = format!("a download of {source} goes to a file or folder of this machine");
+            Err(unusable(format!("the destination {:?} is no path", args.destination), &hint))
+        }
+        Some(source) => {
+            let destination = if args.destination.is_empty() { "." } else { args.destination.as_str() };
+            Ok((parse("source", source)?, Place::Here(destination.into())))
+        }
+    }
+}
+
+/// Fails for what can only be asked of an upload.
+fn only_for_uploads(args: &SyncArgs) -> Result<(), Unusable> {
+    let (of, selection) = (&args.attributes, &args.selection);
+    let asked = [
+        ("--content-type", !of.content_type.is_empty()),
+        ("--cache-control", !of.cache_control.is_empty()),
+        ("--content-encoding", !of.content_encoding.is_empty()),
+        ("--content-disposition", !of.content_disposition.is_empty()),
+        ("--content-language", !of.content_language.is_empty()),
+        ("--tag", !of.tag.is_empty()),
+        ("--storage-class", of.storage_class.is_some()),
+        ("--acl", of.acl.is_some()),
+        ("--sse", of.sse.is_some()),
+        ("--sse-kms-key-id", of.sse_kms_key_id.is_some()),
+    ];
+    if let Some((option, _)) = asked.iter().find(|(_, asked)| *asked) {
+        return Err(unusable(format!("{option} is set on objects, and this is a download"), "leave it out"));
+    }
+    let asked = [("--gitignore", selection.gitignore), ("--dockerignore", selection.dockerignore)];
+    if let Some((option, _)) = asked.iter().find(|(_, asked)| *asked) {
+        let hint =
+            "ignore files lie in the source and are not read there; --exclude-from reads patterns from a file here";
+        return Err(unusable(format!("{option} is for uploads"), hint));
+    }
+    Ok(())
+}
+
+/// The folder that files go to before they are replaced or deleted.
+fn backup_here(path: &str) -> Result<PathBuf, Unusable> {
+    if path.is_empty() || path.contains("://") {
+        return Err(unusable(
+            format!("--backup-dir {path:?} is no folder of this machine"),
+            "a download keeps old files here",
+        ));
+    }
+    Ok(path.into())
 }
 
 const fn comparison(args: &ComparisonArgs) -> Comparison {
@@ -119,9 +189,9 @@ fn delete_rules(args: &DeleteArgs) -> DeleteRules {
 }
 
 /// What the keys of backups begin with.
-fn backup(url: &str, destination: &Destination) -> Result<String, Unusable> {
+fn backup(url: &str, destination: &S3Url) -> Result<String, Unusable> {
     let hint = "write it like s3://bucket/backup/, in the bucket of the destination";
-    let place = Destination::parse(url).map_err(|error| unusable(format!("--backup-dir: {error}"), hint))?;
+    let place = S3Url::parse(url).map_err(|error| unusable(format!("--backup-dir: {error}"), hint))?;
     let prefix = place.as_directory();
     if place.bucket != destination.bucket {
         let (theirs, ours) = (&place.bucket, &destination.bucket);

@@ -22,11 +22,12 @@
 //! # Modules
 //!
 //! `ramp` is a partial plan as a function of where it ends, `search` finds the best plan for a given price of a part,
-//! `bound` the price that meets the number of parts, `cut` cuts for parallelism, `grid` makes equal parts, and `outline` is what
+//! `bound` the price that meets the number of parts, `cut` cuts for parallelism, `grid` makes equal parts, `gather` is the plan of a download, and `outline` is what
 //! they hand to one another.
 
 mod bound;
 mod cut;
+mod gather;
 mod grid;
 mod limits;
 mod outline;
@@ -35,6 +36,7 @@ mod plan;
 mod ramp;
 mod search;
 
+pub use gather::{ReadCosts, gather};
 pub use limits::{CostModel, PartLimits, PlanError};
 pub use part::{Part, PartSource};
 pub use plan::{Plan, plan, whole};

@@ -47,6 +47,8 @@ pub enum ErrorKind {
     NoDescriptor,
     /// Whoever answers does not speak S3: what every answer of S3 has is missing.
     NotS3,
+    /// The store sends other bytes of an object than those that it was asked for.
+    WrongRange,
     /// The object is longer than the caller takes.
     TooLarge,
     /// The object is archived and cannot be read.
@@ -121,7 +123,10 @@ impl ErrorKind {
                 "the object is not encrypted with a customer key (SSE-C): leave the key out, \
                  or delete the object so that it is written anew with the key"
             }
-            Self::Archived => "restore the object first, or use --no-sidecar to upload it whole",
+            Self::Archived => {
+                "restore the object first (aws s3api restore-object); an upload with --no-sidecar replaces it without reading it"
+            }
+            Self::WrongRange => "this is probably a proxy's cache or a faulty gateway: ask the store directly",
             _ => return None,
         })
     }

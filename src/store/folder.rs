@@ -16,6 +16,15 @@ use thiserror::Error;
 use super::source::{Source, SourceFile};
 use crate::delta::ReadAt;
 
+/// What names of unfinished versions end with; they begin with a dot.
+pub(crate) const UNFINISHED_SUFFIX: &str = ".hspart";
+
+/// Whether a name is one that an unfinished version has, so that it is neither synced nor deleted.
+pub fn is_unfinished(relative: &str) -> bool {
+    let name = relative.rsplit('/').next().unwrap_or_default();
+    name.starts_with('.') && name.ends_with(UNFINISHED_SUFFIX)
+}
+
 /// What a file or link is to have beside its bytes. `None` is what the system gives to a new file.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Kept {
@@ -113,8 +122,8 @@ pub trait Assembly: ReadAt + Send + Sync {
     ///
     /// # Errors
     /// [`FolderError::Changed`] where something else stands there; nothing is replaced then.
-    fn commit(self: Box<Self>, kept: &Kept, expected: Option<&FileVersion>, durable: bool) -> Result<(), FolderError>;
+    fn commit(&self, kept: &Kept, expected: Option<&FileVersion>, durable: bool) -> Result<(), FolderError>;
 
     /// Deletes it.
-    fn discard(self: Box<Self>) -> io::Result<()>;
+    fn discard(&self) -> io::Result<()>;
 }

@@ -16,21 +16,25 @@ pub mod local;
 mod multipart;
 mod object;
 mod payload;
+mod reading;
 pub mod s3;
 mod source;
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use async_trait::async_trait;
 
 pub(crate) use error::TOO_MANY_OPEN;
 pub use error::{ErrorKind, StoreError};
-pub use folder::{Assembly, FileVersion, Folder, FolderError, Kept};
+pub(crate) use folder::UNFINISHED_SUFFIX;
+pub use folder::{Assembly, FileVersion, Folder, FolderError, Kept, is_unfinished};
 pub use multipart::{Copies, CopySource, ListedPart, MultipartStore, PartReceipt, Upload, WholeObject};
 pub use object::{
     Attributes, BadKey, Condition, Doomed, ETag, ListEntry, ListFrom, ListPage, ObjectInfo, ObjectKey, StorageTier,
 };
 pub use payload::{Checksums, OnSent, Payload, PayloadBody};
+pub use reading::{Pieces, Reading};
 pub use source::{EntryKind, FileAttributes, Found, Skipped, Source, SourceEntry, SourceFile};
 
 /// The most objects that one [`Store::delete`] takes (S3 API reference, "DeleteObjects").
@@ -47,6 +51,18 @@ pub trait Store: Send + Sync {
     /// # Errors
     /// [`ErrorKind::TooLarge`], before the body is read, where it is longer than `max_len` bytes.
     async fn get(&self, key: &ObjectKey, max_len: u64) -> Result<Option<(Vec<u8>, ETag)>, StoreError>;
+
+    /// Begins to read an object, or a `range` of it that is not empty and ends with the object at the latest; with `version`,
+    /// of that version only. `None` where there is no object. A body that breaks off is taken up again where it did.
+    ///
+    /// # Errors
+    /// [`ErrorKind::PreconditionFailed`] where another version stands there, [`ErrorKind::Archived`] where it cannot be read.
+    async fn read(
+        &self,
+        key: &ObjectKey,
+        version: Option<&ETag>,
+        range: Option<Range<u64>>,
+    ) -> Result<Option<Reading>, StoreError>;
 
     /// Writes an object in one request. The store checks the payload's checksums before the object stands.
     async fn put(

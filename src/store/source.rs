@@ -2,6 +2,7 @@
 
 use std::io;
 use std::ops::ControlFlow;
+use std::os::fd::BorrowedFd;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -58,8 +59,8 @@ pub enum Skipped {
     /// It is a device, a socket or a pipe.
     #[error("is no regular file")]
     Special,
-    /// Its name is one that sidecars have.
-    #[error("has a name that is reserved for sidecars")]
+    /// Its name is one that sidecars or unfinished files have.
+    #[error("has a name that is reserved for files of HugeSync itself")]
     Reserved,
     /// It was there and is gone.
     #[error("vanished")]
@@ -125,6 +126,9 @@ pub trait SourceFile: ReadAt + Send + Sync {
 
     /// What the file system said of it when it was opened.
     fn attributes(&self) -> FileAttributes;
+
+    /// The descriptor that its bytes can be copied from inside the system, where there is one.
+    fn descriptor(&self) -> Option<BorrowedFd<'_>>;
 }
 
 /// Where files come from.

@@ -7,7 +7,7 @@ use thiserror::Error;
 
 use crate::delta::ScanError;
 use crate::stitch::PlanError;
-use crate::store::{BadKey, ErrorKind, StoreError, TOO_MANY_OPEN};
+use crate::store::{BadKey, ErrorKind, FolderError, StoreError, TOO_MANY_OPEN};
 
 /// What is said of a file whose sync was stopped, or not begun any more.
 pub const INTERRUPTED: &str = "interrupted";
@@ -44,6 +44,12 @@ pub enum FileError {
     /// The name is no key.
     #[error("the file cannot have a key: {0}")]
     Key(#[from] BadKey),
+    /// The file cannot be written.
+    #[error("cannot write the file: {0}")]
+    Folder(#[from] FolderError),
+    /// The object was there when it was listed.
+    #[error("the object is gone")]
+    Gone,
     /// The run was stopped.
     #[error("{INTERRUPTED}")]
     Interrupted,
@@ -62,7 +68,20 @@ impl FileError {
             Self::Changed => Some("sync it while nothing writes to it, or sync a snapshot of it".to_owned()),
             Self::Conflict { .. } => Some("let one job at a time write to a key".to_owned()),
             Self::Store(error) => error.kind.hint().map(str::to_owned),
+            Self::Folder(error) => folder_hint(error).map(str::to_owned),
             _ => None,
+        }
+    }
+
+    /// Whether it may be another one, or none, when it is tried again later with nothing changed here.
+    pub(super) fn is_passing(&self) -> bool {
+        match self {
+            Self::Interrupted => true,
+            Self::Store(StoreError { kind, .. }) => {
+                kind.is_silence()
+                    || matches!(kind, ErrorKind::Unavailable | ErrorKind::Throttled | ErrorKind::ExpiredCredentials)
+            }
+            _ => false,
         }
     }
 
@@ -74,6 +93,27 @@ impl FileError {
             ErrorKind::NoSuchBucket | ErrorKind::WrongRegion | ErrorKind::Untrusted | ErrorKind::NoServer
         ))
     }
+}
+
+/// What to do about a file that cannot be written.
+fn folder_hint(error: &FolderError) -> Option<&'static str> {
+    Some(match error {
+        FolderError::InTheWay(_) => "move it away, or leave the name out with --exclude",
+        FolderError::Busy => "wait until that run has ended",
+        FolderError::Name(_) => "copy the object to another key, or leave it out with --exclude",
+        FolderError::Changed => "sync it while nothing else writes to it",
+        FolderError::Io(error) => match (error.kind(), Errno::from_io_error(error)) {
+            (io::ErrorKind::PermissionDenied, _) => "run as a user who may write there",
+            (io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded, _) => {
+                "make room on the disk: the old version stays until the new one is whole"
+            }
+            (io::ErrorKind::ReadOnlyFilesystem, _) => {
+                "the file system is mounted read-only: choose another destination"
+            }
+            (_, Some(Errno::MFILE | Errno::NFILE)) => TOO_MANY_OPEN,
+            _ => return None,
+        },
+    })
 }
 
 impl From<ScanError> for FileError {
@@ -96,7 +136,7 @@ impl FileError {
     /// Whether somebody else wrote to the key.
     pub(crate) fn is_conflict(&self) -> bool {
         match self {
-            Self::Conflict { .. } => true,
+            Self::Conflict { .. } | Self::Folder(FolderError::Changed) => true,
             // An upload that is gone was given up by somebody who shared it.
             Self::Store(error) => error.kind.is_conflict() || error.kind == ErrorKind::NoSuchUpload,
             _ => false,

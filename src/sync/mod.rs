@@ -6,7 +6,7 @@
 //! - `report/`: what a run tells while it goes on and at its end.
 //! - `pace/`: how much is under way at once: requests, memory, open files, threads.
 //! - `evidence/`: what proves that two files are equal, or where they are: sidecars, the index, sums, attributes.
-//! - `put/`: one file into a store.
+//! - `put/`: one file into a store. `fetch/`: one file into a folder.
 //! - `run/`: all files of a run: merge of two trees, deletes at the end.
 //!
 //! `context.rs` holds what the files of a run share, `task.rs` one file on its way.
@@ -14,6 +14,7 @@
 mod context;
 mod error;
 mod evidence;
+mod fetch;
 mod options;
 mod pace;
 mod put;
@@ -28,7 +29,7 @@ pub use options::{
 };
 pub use pace::Shares;
 pub use report::{
-    Action, Change, ErrorReport, Event, FileId, FileReport, JSON_VERSION, Observer, RunProgress, Stage, Summary,
-    Verification,
+    Action, Change, Direction, ErrorReport, Event, FileId, FileReport, JSON_VERSION, Observer, RunProgress, Stage,
+    Summary, Verification,
 };
-pub use run::{Job, run};
+pub use run::{Download, Job, Way, run};

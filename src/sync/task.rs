@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::context::Context;
 use super::error::FileError;
@@ -27,6 +27,7 @@ pub(crate) struct Task {
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
     pub(crate) uploaded: AtomicU64,
+    pub(crate) downloaded: AtomicU64,
     pub(crate) copied: AtomicU64,
     /// On a dry run: bytes counted as copied that have to be uploaded if the store refuses to copy.
     pub(crate) unsure: AtomicU64,
@@ -106,6 +107,7 @@ impl Task {
     fn fill(&self, report: &mut FileReport) {
         let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
         report.bytes_uploaded = read(&self.tally.uploaded);
+        report.bytes_downloaded = read(&self.tally.downloaded);
         report.bytes_copied = read(&self.tally.copied);
         let unsure = read(&self.tally.unsure);
         report.bytes_uploaded_at_most = (unsure > 0).then_some(report.bytes_uploaded + unsure);
@@ -119,4 +121,22 @@ impl Task {
 /// Adds to a count.
 pub(crate) fn add(count: &AtomicU64, bytes: u64) {
     count.fetch_add(bytes, Ordering::Relaxed);
+}
+
+/// The result of some work, or that it was interrupted.
+pub(crate) async fn unless_interrupted(
+    task: &Task,
+    work: impl Future<Output = Result<Done, FileError>>,
+) -> Result<Done, FileError> {
+    tokio::select! {
+        biased;
+        result = work => result,
+        () = interrupted(task) => Err(FileError::Interrupted),
+    }
+}
+
+/// Some time after the run has been stopped: whoever has an upload to give up does that first.
+async fn interrupted(task: &Task) {
+    task.context.cancel.cancelled().await;
+    tokio::time::sleep(Duration::from_secs(5)).await;
 }

@@ -2,16 +2,16 @@
 //!
 //! Pure text, by rsync's rules: it looks at no file and no store.
 
-mod destination;
 mod file_list;
 mod filter;
 mod globs;
 mod lines;
 mod pattern;
+mod s3_url;
 mod shard;
 
-pub use destination::{BadDestination, Destination, SourceName};
 pub use file_list::{BadFileList, FileList, FileListProblem};
 pub use filter::{BadRule, RuleProblem, Rules};
 pub use globs::{BadGlobValue, GlobValues};
+pub use s3_url::{BadS3Url, S3Url, SourceName};
 pub use shard::{BadShard, Shard};

@@ -3,14 +3,15 @@
 use std::fs::{File, Metadata};
 use std::io;
 use std::ops::Range;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::Path;
 
-use rustix::fs::{CWD, OFlags, SeekFrom};
+use rustix::fs::{CWD, OFlags};
 use rustix::io::Errno;
 use rustix::path::Arg;
 
+use super::assembly::data_extent;
 use super::{opening, untold};
 use crate::delta::ReadAt;
 use crate::store::source::{FileAttributes, SourceFile};
@@ -78,22 +79,15 @@ impl ReadAt for LocalFile {
         if let Some(read) = &self.read {
             return read.data_extent(from);
         }
-        // Moves the descriptor's offset, which reading by position does not use.
-        let len = self.len();
-        let start = match rustix::fs::seek(&self.file, SeekFrom::Data(from)) {
-            Ok(start) => start,
-            // ENXIO: no data behind `from` (lseek(2)).
-            Err(Errno::NXIO) => return Ok(None),
-            // A file system that does not know holes.
-            Err(Errno::INVAL | Errno::OPNOTSUPP) => return Ok((from < len).then_some(from..len)),
-            Err(errno) => return Err(errno.into()),
-        };
-        let end = rustix::fs::seek(&self.file, SeekFrom::Hole(start))?.min(len);
-        Ok((start < end).then_some(start..end))
+        data_extent(&self.file, from, self.len())
     }
 }
 
 impl SourceFile for LocalFile {
+    fn descriptor(&self) -> Option<BorrowedFd<'_>> {
+        self.read.is_none().then(|| self.file.as_fd())
+    }
+
     fn has_changed(&self) -> io::Result<bool> {
         if self.read.is_some() {
             // It is the bytes that were read when it was opened, whatever stands there now.

@@ -4,7 +4,7 @@
 
 use std::io;
 use std::ops::Range;
-use std::os::fd::OwnedFd;
+use std::os::fd::{BorrowedFd, OwnedFd};
 use std::sync::Arc;
 
 use rustix::fs::{AtFlags, FileType, Stat, readlinkat, statat};
@@ -65,6 +65,10 @@ impl ReadAt for LocalLink {
 }
 
 impl SourceFile for LocalLink {
+    fn descriptor(&self) -> Option<BorrowedFd<'_>> {
+        None
+    }
+
     fn has_changed(&self) -> io::Result<bool> {
         match look_at(&self.root, &self.relative) {
             Ok((target, attributes)) => Ok((target, attributes.mtime) != (self.target.clone(), self.attributes.mtime)),

@@ -1,6 +1,6 @@
 //! Opening files and folders, with patience: where the process or the machine has too many open, that passes.
 //!
-//! Every descriptor of a source comes from here.
+//! Every descriptor of a file or folder comes from here.
 
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
@@ -20,6 +20,16 @@ const PAUSES: (Duration, Duration) = (Duration::from_millis(1), Duration::from_m
 /// Opens `path` below `folder` for reading.
 pub(super) fn open(folder: impl AsFd, path: impl Arg + Copy, flags: OFlags) -> Result<OwnedFd, Errno> {
     patiently(PATIENCE, || openat(&folder, path, flags | OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()))
+}
+
+/// Opens `path` below `folder`, or makes it with `mode` where the flags say so.
+pub(super) fn open_or_make(
+    folder: impl AsFd,
+    path: impl Arg + Copy,
+    flags: OFlags,
+    mode: Mode,
+) -> Result<OwnedFd, Errno> {
+    patiently(PATIENCE, || openat(&folder, path, flags | OFlags::CLOEXEC, mode))
 }
 
 /// Tries again while there is no descriptor to be had, and after a signal.

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 
+use aws_sdk_s3::operation::get_object::GetObjectOutput;
 use aws_sdk_s3::operation::head_object::HeadObjectOutput;
 use aws_sdk_s3::types::{ObjectCannedAcl, StorageClass};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -103,6 +104,22 @@ pub(super) fn of(head: HeadObjectOutput) -> Attributes {
         content_disposition: head.content_disposition,
         content_language: head.content_language,
         metadata: head.metadata.unwrap_or_default().into_iter().collect(),
+        tags: BTreeMap::new(),
+        acl: None,
+    }
+}
+
+/// The same of a GET, taken out of its answer.
+pub(super) fn of_get(answer: &mut GetObjectOutput) -> Attributes {
+    let class = answer.storage_class().map(StorageClass::as_str).filter(|class| *class != STANDARD);
+    Attributes {
+        storage_class: class.map(str::to_owned),
+        content_type: answer.content_type.take(),
+        cache_control: answer.cache_control.take(),
+        content_encoding: answer.content_encoding.take(),
+        content_disposition: answer.content_disposition.take(),
+        content_language: answer.content_language.take(),
+        metadata: answer.metadata.take().unwrap_or_default().into_iter().collect(),
         tags: BTreeMap::new(),
         acl: None,
     }

@@ -14,6 +14,7 @@ mod encryption;
 mod error;
 mod make;
 mod multipart;
+mod read;
 mod whole;
 mod wire;
 

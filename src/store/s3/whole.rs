@@ -1,6 +1,7 @@
 //! Objects in one request: head, get, put, list, tags.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use async_trait::async_trait;
 use aws_sdk_s3::types::{ChecksumMode, ChecksumType, EncodingType};
@@ -13,7 +14,7 @@ use super::error::{lacks, meaning};
 use super::{Encryption, S3Store, body, crc_from_header, crc_to_header, receipt, url_decoded};
 use crate::store::{
     Attributes, Condition, CopySource, Doomed, ETag, ErrorKind, ListEntry, ListFrom, ListPage, MultipartStore,
-    ObjectInfo, ObjectKey, PartReceipt, Payload, Store, StoreError,
+    ObjectInfo, ObjectKey, PartReceipt, Payload, Reading, Store, StoreError,
 };
 
 /// How often an object is read whose bytes break off.
@@ -51,6 +52,15 @@ impl Store for S3Store {
             }
         }
         self.get_once(key, max_len).await
+    }
+
+    async fn read(
+        &self,
+        key: &ObjectKey,
+        version: Option<&ETag>,
+        range: Option<Range<u64>>,
+    ) -> Result<Option<Reading>, StoreError> {
+        self.read_object(key, version, range).await
     }
 
     async fn put(

@@ -13,7 +13,7 @@ use crate::sync::report::Change;
 /// The name of the metadata that holds the file's BLAKE3 hash in hexadecimal digits.
 pub(crate) const BLAKE3: &str = "hugesync-blake3";
 /// The name of the metadata that holds what a symbolic link points at, percent-encoded: values are ASCII.
-const SYMLINK: &str = "hugesync-symlink";
+pub(crate) const SYMLINK: &str = "hugesync-symlink";
 /// The name of the metadata that holds the canned ACL that was asked for: no HEAD tells of ACLs.
 const ACL: &str = "hugesync-acl";
 /// What is escaped in it, beside everything that is not ASCII.

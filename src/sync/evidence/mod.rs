@@ -6,6 +6,8 @@
 pub(super) mod attributes;
 pub(super) mod basis;
 pub(super) mod index;
+pub(super) mod reading;
+pub(super) mod restore;
 pub(super) mod sidecars;
 pub(super) mod sums;
 pub(super) mod values;

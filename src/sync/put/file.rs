@@ -4,6 +4,8 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::sync::task::unless_interrupted;
+
 use super::large::sync_large;
 use super::remote::{Remote, by_rule};
 use super::small::sync_small;
@@ -28,24 +30,6 @@ pub(crate) async fn sync_file(task: &Arc<Task>, remote: Remote) -> (u64, Result<
     let mut len = 0;
     let result = unless_interrupted(task, attempts(task, remote, &mut len)).await;
     (len, result)
-}
-
-/// The result of some work, or that it was interrupted.
-pub(crate) async fn unless_interrupted(
-    task: &Task,
-    work: impl Future<Output = Result<Done, FileError>>,
-) -> Result<Done, FileError> {
-    tokio::select! {
-        biased;
-        result = work => result,
-        () = interrupted(task) => Err(FileError::Interrupted),
-    }
-}
-
-/// Some time after the run has been stopped: whoever has an upload to give up does that first.
-async fn interrupted(task: &Task) {
-    task.context.cancel.cancelled().await;
-    tokio::time::sleep(Duration::from_secs(5)).await;
 }
 
 /// What is said of a file that is gone when it is to be read.

@@ -14,7 +14,7 @@ use super::transfer::{Transfer, Transferred};
 use super::work::Work;
 use crate::delta::{BlockLen, Signature};
 use crate::sidecar::MAX_BLOCKS;
-use crate::store::{Condition, ETag, ErrorKind, MultipartStore, ObjectInfo, SourceFile, StoreError, Upload};
+use crate::store::{Condition, ETag, MultipartStore, ObjectInfo, SourceFile, Upload};
 use crate::sync::error::FileError;
 use crate::sync::evidence::attributes::Asked;
 use crate::sync::evidence::basis::NoBasis;
@@ -196,15 +196,7 @@ fn unless_conflict<T>(written: Result<T, FileError>) -> Result<(), FileError> {
 
 /// Frees the parts of an upload that will not be finished. One that the next run can go on with is kept.
 async fn give_up(task: &Task, multipart: &dyn MultipartStore, upload: &Upload, resumable: bool, error: &FileError) {
-    let passing = match error {
-        FileError::Interrupted => true,
-        FileError::Store(StoreError { kind, .. }) => {
-            kind.is_silence()
-                || matches!(kind, ErrorKind::Unavailable | ErrorKind::Throttled | ErrorKind::ExpiredCredentials)
-        }
-        _ => false,
-    };
-    if passing && resumable {
+    if error.is_passing() && resumable {
         tracing::info!(key = %task.key, "the unfinished upload is kept for the next run");
         return;
     }

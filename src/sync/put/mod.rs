@@ -13,7 +13,6 @@ pub(super) mod examine;
 pub(super) mod file;
 pub(super) mod foresee;
 pub(super) mod large;
-pub(super) mod reading;
 pub(super) mod remote;
 pub(super) mod resume;
 pub(super) mod sidecar;

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::reading::sums_of;
 use super::transfer::is_same;
 use crate::stitch::Plan;
 use crate::store::{ListedPart, MultipartStore, ObjectInfo, SourceFile, StoreError, Upload};
 use crate::sync::error::FileError;
+use crate::sync::evidence::reading::sums_of;
 use crate::sync::report::Stage;
 use crate::sync::task::Task;
 

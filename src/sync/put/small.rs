@@ -7,12 +7,12 @@ use md5::{Digest as _, Md5};
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::backup::back_up;
-use super::reading::{ReadRange, Wanted, read, sums_of};
 use super::write::{holds, may_be_wrong, put};
 use crate::store::{Checksums, Condition, CopySource, ETag, EntryKind, ObjectInfo, PayloadBody, SourceFile};
 use crate::sync::context::Context;
 use crate::sync::error::FileError;
 use crate::sync::evidence::attributes::{Asked, BLAKE3};
+use crate::sync::evidence::reading::{ReadRange, Wanted, read, sums_of};
 use crate::sync::evidence::sums::{Body, equal_by, hex, verification_of};
 use crate::sync::options::Comparison;
 use crate::sync::pace::blocking::blocking;

@@ -8,7 +8,6 @@ use futures::future::FutureExt as _;
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 
 use super::compare::Known;
-use super::reading::{Wanted, read_range, sums_of};
 use super::write::undamaged;
 use crate::delta::{BlockLen, Signature, SignatureBuilder};
 use crate::stitch::{Part, PartSource, Plan};
@@ -16,6 +15,7 @@ use crate::store::{
     Checksums, Copies, CopySource, ErrorKind, ListedPart, MultipartStore, PartReceipt, SourceFile, Upload,
 };
 use crate::sync::error::FileError;
+use crate::sync::evidence::reading::{ReadRange, Wanted, read, sums_of};
 use crate::sync::pace::blocking::blocking;
 use crate::sync::pace::turns::MAX_BUFFERED;
 use crate::sync::report::Stage;
@@ -193,4 +193,16 @@ pub(crate) fn is_same(kept: &ListedPart, part: &Part, sums: &Checksums, upload: 
         sums.md5.is_some() && kept.receipt.etag.as_md5() == sums.md5
     };
     kept.len == part.len && equal
+}
+
+/// Reads `len` bytes from `offset` on for a file's task, on the blocking threads.
+async fn read_range(
+    task: &Task,
+    file: &Arc<dyn SourceFile>,
+    offset: u64,
+    len: u64,
+    wanted: Wanted,
+) -> Result<ReadRange, FileError> {
+    let (file, pool, on_sent) = (Arc::clone(file), Arc::clone(&task.context.pace.buffers), task.on_sent());
+    blocking(move || read(&file, &pool, offset, len, wanted, on_sent)).await
 }

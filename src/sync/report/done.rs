@@ -26,6 +26,16 @@ impl Done {
         self.action == Action::Skipped
     }
 
+    /// Whether it was the same already.
+    pub(crate) fn is_unchanged(&self) -> bool {
+        self.action == Action::Unchanged
+    }
+
+    /// The same for another reason.
+    pub(crate) fn because(self, reason: impl Into<String>) -> Self {
+        Self { reason: reason.into(), ..self }
+    }
+
     /// The same, with what differed.
     pub(crate) fn with(self, changes: Vec<Change>) -> Self {
         Self { changes, ..self }

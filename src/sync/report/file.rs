@@ -15,6 +15,10 @@ pub enum Action {
     Uploaded,
     /// Some of its bytes were uploaded, the store copied the others from the old version.
     Stitched,
+    /// All of its bytes were fetched.
+    Downloaded,
+    /// Some of its bytes were fetched, the others come from the old version here.
+    Patched,
     /// Its bytes are the same, and what is set on the object was changed by a copy inside the store.
     Updated,
     /// It was left out.
@@ -23,6 +27,17 @@ pub enum Action {
     Deleted,
     /// It is not at the destination.
     Failed,
+}
+
+/// Which way the bytes of a run go.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Direction {
+    /// From here into a store.
+    #[default]
+    Upload,
+    /// From a store to here.
+    Download,
 }
 
 /// Who compared what stands at the destination with what was read here, and how.
@@ -111,9 +126,11 @@ pub struct FileReport {
     /// On a dry run, where only trying tells whether the store copies ranges: the most that would be sent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bytes_uploaded_at_most: Option<u64>,
-    /// Bytes that the store copied from the old version.
+    /// Payload bytes fetched for the file. On a dry run: that would be.
+    pub bytes_downloaded: u64,
+    /// Bytes that were copied from the old version, by the store or here.
     pub bytes_copied: u64,
-    /// Bytes that an interrupted run had uploaded already.
+    /// Bytes that an interrupted run had uploaded or fetched already.
     pub bytes_resumed: u64,
     /// Bytes of sidecars fetched.
     pub bytes_sidecar_down: u64,
@@ -144,6 +161,7 @@ impl FileReport {
             symlink: false,
             bytes_total,
             bytes_uploaded: 0,
+            bytes_downloaded: 0,
             bytes_uploaded_at_most: None,
             bytes_copied: 0,
             bytes_resumed: 0,
@@ -159,7 +177,7 @@ impl FileReport {
 
     /// Bytes that moved for it, sidecars in both directions included.
     pub fn bytes_moved(&self) -> u64 {
-        self.bytes_uploaded + self.bytes_sidecar_down + self.bytes_sidecar_up
+        self.bytes_uploaded + self.bytes_downloaded + self.bytes_sidecar_down + self.bytes_sidecar_up
     }
 
     /// On a dry run: bytes counted as copied that have to be uploaded if the store refuses to copy.

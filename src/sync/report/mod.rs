@@ -8,6 +8,6 @@ pub(super) mod reporter;
 pub(super) mod summary;
 
 pub use events::{Event, FileId, Observer, Stage};
-pub use file::{Action, Change, ErrorReport, FileReport, Verification};
+pub use file::{Action, Change, Direction, ErrorReport, FileReport, Verification};
 pub use progress::RunProgress;
 pub use summary::{JSON_VERSION, Summary};

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::file::{Action, ErrorReport, FileReport};
+use super::file::{Action, Direction, ErrorReport, FileReport};
 
 /// The version of the JSON report; a field that goes or changes its meaning raises it.
 pub const JSON_VERSION: u32 = 1;
@@ -15,23 +15,27 @@ pub const JSON_VERSION: u32 = 1;
 pub struct Summary {
     /// The version of this form.
     pub version: u32,
+    /// Which way the bytes went.
+    pub direction: Direction,
     /// Whether nothing was written.
     pub dry_run: bool,
     /// Whether the run was stopped before its end.
     pub interrupted: bool,
-    /// The destination's URL.
+    /// The destination: a URL, or a path.
     pub destination: String,
     /// Files looked at.
     pub files_total: u64,
     /// Files of which bytes were uploaded or copied.
     pub files_uploaded: u64,
+    /// Files of which bytes were fetched or copied here.
+    pub files_downloaded: u64,
     /// Files of which only what is set on the object was changed.
     pub files_updated: u64,
-    /// Files that the store had already.
+    /// Files that the destination had already.
     pub files_unchanged: u64,
     /// Files and links left out on purpose.
     pub files_skipped: u64,
-    /// Objects that were deleted.
+    /// Objects, or files here, that were deleted.
     pub files_deleted: u64,
     /// Files that have several names (hard links): each name is an object of its own.
     pub files_hard_linked: u64,
@@ -44,9 +48,11 @@ pub struct Summary {
     /// On a dry run, where only trying tells whether the store copies ranges: the most that would be sent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bytes_uploaded_at_most: Option<u64>,
-    /// Bytes that the store copied.
+    /// Payload bytes fetched. On a dry run: that would be.
+    pub bytes_downloaded: u64,
+    /// Bytes that were copied from old versions, by the store or here.
     pub bytes_copied: u64,
-    /// Bytes that interrupted runs had uploaded already.
+    /// Bytes that interrupted runs had uploaded or fetched already.
     pub bytes_resumed: u64,
     /// Bytes of sidecars and of the index fetched.
     pub bytes_sidecar_down: u64,
@@ -89,14 +95,16 @@ pub struct Summary {
 
 impl Summary {
     /// A run in which nothing has happened yet.
-    pub(crate) fn new(destination: String, dry_run: bool) -> Self {
+    pub(crate) fn new(direction: Direction, destination: String, dry_run: bool) -> Self {
         Self {
             version: JSON_VERSION,
+            direction,
             dry_run,
             interrupted: false,
             destination,
             files_total: 0,
             files_uploaded: 0,
+            files_downloaded: 0,
             files_updated: 0,
             files_unchanged: 0,
             files_skipped: 0,
@@ -105,6 +113,7 @@ impl Summary {
             files_failed: 0,
             bytes_total: 0,
             bytes_uploaded: 0,
+            bytes_downloaded: 0,
             bytes_uploaded_at_most: None,
             bytes_copied: 0,
             bytes_resumed: 0,
@@ -130,6 +139,7 @@ impl Summary {
     pub(crate) fn add(&mut self, file: FileReport, keep: bool) {
         match file.action {
             Action::Uploaded | Action::Stitched => self.files_uploaded += 1,
+            Action::Downloaded | Action::Patched => self.files_downloaded += 1,
             Action::Updated => self.files_updated += 1,
             Action::Unchanged => self.files_unchanged += 1,
             Action::Skipped => self.files_skipped += 1,
@@ -147,6 +157,7 @@ impl Summary {
         }
         self.bytes_unsure += file.bytes_unsure();
         self.bytes_uploaded += file.bytes_uploaded;
+        self.bytes_downloaded += file.bytes_downloaded;
         self.bytes_copied += file.bytes_copied;
         self.bytes_resumed += file.bytes_resumed;
         self.bytes_sidecar_down += file.bytes_sidecar_down;
@@ -177,7 +188,7 @@ impl Summary {
 
     /// Bytes that moved, sidecars and the index in both directions included.
     pub fn bytes_moved(&self) -> u64 {
-        self.bytes_uploaded + self.bytes_sidecar_down + self.bytes_sidecar_up
+        self.bytes_uploaded + self.bytes_downloaded + self.bytes_sidecar_down + self.bytes_sidecar_up
     }
 }
 

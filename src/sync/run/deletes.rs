@@ -32,6 +32,8 @@ pub(crate) struct Deletes {
     /// Objects of files that the user has named and that are not there.
     named: Vec<ListEntry>,
     sidecars: Vec<ListEntry>,
+    /// Whether they are files of this machine.
+    are_files: bool,
     /// Objects at the destination, sidecars apart.
     objects: u64,
     /// Files of the source.
@@ -55,7 +57,7 @@ impl From<Refusal> for ErrorReport {
 
 impl Deletes {
     /// A file of the source, or something there that is not uploaded: the object of its key stays.
-    pub(crate) fn keep(&mut self, key: &str) {
+    pub(super) fn keep(&mut self, key: &str) {
         self.kept.insert(self.hashes.hash_one(key));
         let mut folder = key;
         while let Some(end) = folder.rfind('/') {
@@ -67,35 +69,40 @@ impl Deletes {
         }
     }
 
+    /// Says that it is files of this machine that may have to go.
+    pub(super) fn are_files(&mut self) {
+        self.are_files = true;
+    }
+
     /// A file of the source.
-    pub(crate) fn file(&mut self) {
+    pub(super) fn file(&mut self) {
         self.files += 1;
     }
 
     /// An object that the source has too.
-    pub(crate) fn object(&mut self) {
+    pub(super) fn object(&mut self) {
         self.objects += 1;
     }
 
     /// An object that the source does not have.
-    pub(crate) fn doom(&mut self, object: ListEntry) {
+    pub(super) fn doom(&mut self, object: ListEntry) {
         self.objects += 1;
         self.doomed.push(object);
     }
 
     /// The object of a file that the user has named and that is not there.
-    pub(crate) fn doom_named(&mut self, object: ListEntry) {
+    pub(super) fn doom_named(&mut self, object: ListEntry) {
         self.objects += 1;
         self.named.push(object);
     }
 
     /// Something of a sidecar's name, or an empty object that stands for a folder.
-    pub(crate) fn sidecar(&mut self, object: ListEntry) {
+    pub(super) fn sidecar(&mut self, object: ListEntry) {
         self.sidecars.push(object);
     }
 
     /// The source is not known as a whole.
-    pub(crate) fn incomplete(&mut self, why: impl FnOnce() -> String) {
+    pub(super) fn incomplete(&mut self, why: impl FnOnce() -> String) {
         self.incomplete.get_or_insert_with(why);
     }
 
@@ -112,15 +119,20 @@ impl Deletes {
         }
     }
 
+    /// Whether something in a folder of this name stays.
+    pub(super) fn keeps_folder(&self, folder: &str) -> bool {
+        self.kept.contains(&self.hashes.hash_one((folder, "/")))
+    }
+
     /// Forgets the sidecars that stay whatever happens: they are no reason to refuse anything.
-    fn forget_needed(&mut self, prefix: &str) {
+    pub(super) fn forget_needed(&mut self, prefix: &str) {
         let mut sidecars = std::mem::take(&mut self.sidecars);
         sidecars.retain(|sidecar| !self.is_needed(&sidecar.key, prefix));
         self.sidecars = sidecars;
     }
 
     /// The objects that are to be deleted.
-    fn objects(&mut self) -> Vec<ListEntry> {
+    pub(super) fn objects(&mut self) -> Vec<ListEntry> {
         let mut objects = std::mem::take(&mut self.doomed);
         // Never so, unless a listing or a walk was out of order: then rather one too many stays.
         objects.retain(|object| !self.kept.contains(&self.hashes.hash_one(object.key.as_str())));
@@ -146,7 +158,13 @@ impl Deletes {
     }
 
     /// Why nothing may be deleted, if so. `failed` is how many files are not at the destination.
-    fn refusal(&self, rules: &DeleteRules, failed: u64, destination: &str, is_tree: bool) -> Option<Refusal> {
+    pub(super) fn refusal(
+        &self,
+        rules: &DeleteRules,
+        failed: u64,
+        destination: &str,
+        is_tree: bool,
+    ) -> Option<Refusal> {
         let doomed = self.doomed.len() as u64;
         // Sidecars of nothing go only where that was asked for.
         if doomed == 0 && self.named.is_empty() && (self.sidecars.is_empty() || !rules.extraneous) {
@@ -154,6 +172,7 @@ impl Deletes {
         }
         let no = |message, hint| Some(Refusal { message, hint });
         let all = doomed + self.named.len() as u64;
+        let things = if self.are_files { "files" } else { "objects" };
         if let Some(why) = self.incomplete.as_ref().filter(|_| !rules.ignore_errors) {
             let message = format!("nothing was deleted: the source could not be read as a whole ({why})");
             return no(message, "repair that, or exclude it; --ignore-errors deletes nevertheless".to_owned());
@@ -166,7 +185,7 @@ impl Deletes {
         if self.files == 0 && rules.max != MaxDelete::Percent(100) && is_tree {
             let message = format!(
                 "nothing was deleted: no file of the source is selected, and the run would empty {destination} \
-                 ({all} objects)"
+                 ({all} {things})"
             );
             return no(message, "check the source's path and the filters; --max-delete=100% lets it go".to_owned());
         }
@@ -184,7 +203,7 @@ impl Deletes {
             return None;
         }
         let message = format!(
-            "nothing was deleted: the run would delete {counted} of the {} objects at {destination}, more than {said}",
+            "nothing was deleted: the run would delete {counted} of the {} {things} at {destination}, more than {said}",
             self.objects
         );
         no(message, format!("--dry-run --verbose lists them; --max-delete={counted} lets them go"))

@@ -140,6 +140,15 @@ impl Store for MemoryStore {
         unreachable!("a listing only lists")
     }
 
+    async fn read(
+        &self,
+        _: &ObjectKey,
+        _: Option<&ETag>,
+        _: Option<std::ops::Range<u64>>,
+    ) -> Result<Option<crate::store::Reading>, StoreError> {
+        unreachable!("only listed")
+    }
+
     async fn get(&self, _: &ObjectKey, _: u64) -> Result<Option<(Vec<u8>, ETag)>, StoreError> {
         unreachable!("a listing only lists")
     }

@@ -11,7 +11,6 @@ use crate::sync::error::FileError;
 use crate::sync::pace::blocking::blocking;
 use crate::sync::pace::pool::BufferPool;
 use crate::sync::pace::turns::MAX_BUFFERED;
-use crate::sync::task::Task;
 
 /// How much is read and hashed at once where a range is not kept, in bytes: a multiple of every block length.
 const PIECE_LEN: u64 = 4 << 20;
@@ -34,18 +33,6 @@ pub(crate) struct ReadRange {
     pub(crate) sums: Vec<RangeSums>,
     /// Its BLAKE3 hash; zeros where that is not wanted.
     pub(crate) blake3: [u8; 32],
-}
-
-/// Reads `len` bytes from `offset` on for a file's task, on the blocking threads.
-pub(crate) async fn read_range(
-    task: &Task,
-    file: &Arc<dyn SourceFile>,
-    offset: u64,
-    len: u64,
-    wanted: Wanted,
-) -> Result<ReadRange, FileError> {
-    let (file, pool, on_sent) = (Arc::clone(file), Arc::clone(&task.context.pace.buffers), task.on_sent());
-    blocking(move || read(&file, &pool, offset, len, wanted, on_sent)).await
 }
 
 /// Reads `len` bytes from `offset` on. Blocks.

@@ -1,24 +1,26 @@
 //! `s3://bucket/prefix`, and the keys that files get under it.
 
+use std::fmt;
+
 use thiserror::Error;
 
 /// A place in a bucket.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Destination {
+pub struct S3Url {
     /// The bucket.
     pub bucket: String,
     /// What was written behind the bucket's slash: a key, a prefix, or nothing.
     pub path: String,
 }
 
-/// Why a text is no destination.
+/// Why a text is no place in a bucket.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-pub enum BadDestination {
+pub enum BadS3Url {
     /// It is no `s3://` URL.
-    #[error("destination {0:?} is no s3://bucket/prefix URL")]
+    #[error("{0:?} is no s3://bucket/prefix URL")]
     NoS3Url(String),
     /// No bucket is named.
-    #[error("destination {0:?} names no bucket")]
+    #[error("{0:?} names no bucket")]
     NoBucket(String),
     /// The bucket's name has a character that none has.
     #[error("bucket name {0:?} has a character that bucket names do not have")]
@@ -44,17 +46,17 @@ impl SourceName {
     }
 }
 
-impl Destination {
+impl S3Url {
     /// Reads `s3://bucket`, `s3://bucket/key` or `s3://bucket/prefix/`.
-    pub fn parse(text: &str) -> Result<Self, BadDestination> {
-        let Some(rest) = text.strip_prefix("s3://") else { return Err(BadDestination::NoS3Url(text.to_owned())) };
+    pub fn parse(text: &str) -> Result<Self, BadS3Url> {
+        let Some(rest) = text.strip_prefix("s3://") else { return Err(BadS3Url::NoS3Url(text.to_owned())) };
         let (bucket, path) = rest.split_once('/').unwrap_or((rest, ""));
         if bucket.is_empty() {
-            return Err(BadDestination::NoBucket(text.to_owned()));
+            return Err(BadS3Url::NoBucket(text.to_owned()));
         }
         // The characters of bucket names old and new (S3 user guide, "General purpose bucket naming rules").
         if !bucket.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_')) {
-            return Err(BadDestination::BadBucket(bucket.to_owned()));
+            return Err(BadS3Url::BadBucket(bucket.to_owned()));
         }
         Ok(Self { bucket: bucket.to_owned(), path: path.to_owned() })
     }
@@ -85,12 +87,18 @@ impl Destination {
     }
 }
 
+impl fmt::Display for S3Url {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "s3://{}/{}", self.bucket, self.path)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn at(url: &str) -> Destination {
-        Destination::parse(url).expect("a destination")
+    fn at(url: &str) -> S3Url {
+        S3Url::parse(url).expect("a destination")
     }
 
     #[test]
@@ -122,9 +130,9 @@ mod tests {
 
     #[test]
     fn what_is_no_destination_says_so() {
-        assert!(matches!(Destination::parse("bucket/key"), Err(BadDestination::NoS3Url(_))));
-        assert!(matches!(Destination::parse("s3:/bucket"), Err(BadDestination::NoS3Url(_))));
-        assert!(matches!(Destination::parse("s3:///key"), Err(BadDestination::NoBucket(_))));
-        assert!(matches!(Destination::parse("s3://a b/key"), Err(BadDestination::BadBucket(_))));
+        assert!(matches!(S3Url::parse("bucket/key"), Err(BadS3Url::NoS3Url(_))));
+        assert!(matches!(S3Url::parse("s3:/bucket"), Err(BadS3Url::NoS3Url(_))));
+        assert!(matches!(S3Url::parse("s3:///key"), Err(BadS3Url::NoBucket(_))));
+        assert!(matches!(S3Url::parse("s3://a b/key"), Err(BadS3Url::BadBucket(_))));
     }
 }

@@ -8,6 +8,10 @@ mod e2e {
     mod conflicts;
     mod deletes;
     mod descriptors;
+    mod downloads;
+    mod downloads_hostile;
+    mod downloads_interrupted;
+    mod downloads_trees;
     mod dry_run;
     mod faults;
     mod heads;

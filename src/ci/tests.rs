@@ -114,6 +114,7 @@ fn report(name: &str, action: Action) -> FileReport {
         symlink: false,
         bytes_total: 10,
         bytes_uploaded: 4,
+        bytes_downloaded: 0,
         bytes_uploaded_at_most: None,
         bytes_copied: 6,
         bytes_resumed: 0,

@@ -17,7 +17,7 @@ const MAX_TRIES: usize = 4;
 /// Turns `found`, the delta that makes `old` out of the file that `new` is the signature of, around: the delta that makes
 /// that file out of `old`, in whole blocks of `new`. A block is copied if its bytes lie together in the old file, and from
 /// its own offset if they lie there too. Blocks that repeat in the new file are looked for where the others of their weak
-/// sum were found, which reads the old file again there, once its length in all.
+/// sum were found, which reads as much again as the new file has at the most.
 ///
 /// # Errors
 /// Where the old file cannot be read.
@@ -77,7 +77,7 @@ fn find_repeats(places: &mut [Option<u64>], new: &Signature, old: &dyn ReadAt) -
             of_sum.push(place);
         }
     }
-    let mut budget = old.len();
+    let mut budget = new.len();
     let mut bytes = vec![0; block_len as usize];
     for block in 0..full {
         let sum = new.blocks()[block];

@@ -117,6 +117,16 @@ pub trait Assembly: ReadAt + Send + Sync {
     /// Makes the `len` bytes from `to` on those of `basis` from `from` on, shared on the disk where the file system can.
     fn copy(&self, basis: &dyn SourceFile, from: u64, to: u64, len: u64) -> io::Result<()>;
 
+    /// Begins, or takes up, notes about the version of this `identity`, which lie with the bytes until it is committed. Says
+    /// whether an earlier run has left notes about the same one; those about another are gone.
+    fn begin_notes(&self, identity: &[u8; 32]) -> io::Result<bool>;
+
+    /// Notes something about the part of this number.
+    fn note(&self, part: u64, note: &[u8; 16]) -> io::Result<()>;
+
+    /// What was noted about it; zeros where nothing was.
+    fn noted(&self, part: u64) -> io::Result<[u8; 16]>;
+
     /// Gives it its name, if what stands there still is `expected`; that version goes below the folder for backups, if there
     /// is one. With `durable` its bytes are on the disk before.
     ///

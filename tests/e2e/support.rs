@@ -142,6 +142,56 @@ impl Target {
         start(command.arg("--json").args(options))
     }
 
+    /// Fetches a key or prefix of the bucket into a path of the folder for local files, with a JSON report.
+    pub(crate) fn fetch(&self, key: &str, to: &str, options: &[&str]) -> Run {
+        self.begin_fetch(key, to, options).wait()
+    }
+
+    /// The same, under way.
+    pub(crate) fn begin_fetch(&self, key: &str, to: &str, options: &[&str]) -> Running {
+        let mut command = self.sync_command(self.url(key), to, &DELTA);
+        start(command.arg("--json").args(options))
+    }
+
+    /// The bytes of a local file.
+    #[track_caller]
+    pub(crate) fn read(&self, name: &str) -> Vec<u8> {
+        fs::read(self.path(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
+    }
+
+    /// Asserts that a local file has these bytes.
+    #[track_caller]
+    pub(crate) fn assert_file(&self, name: &str, bytes: &[u8]) {
+        let found = self.read(name);
+        assert!(found == bytes, "{name} ({} bytes) is not the expected one ({} bytes)", found.len(), bytes.len());
+    }
+
+    /// The names in a local folder and below, folders with a slash at their end, sorted.
+    pub(crate) fn names(&self, folder: &str) -> Vec<String> {
+        fn walk(root: &Path, folder: &Path, names: &mut Vec<String>) {
+            for entry in fs::read_dir(folder).expect("a folder") {
+                let path = entry.expect("an entry").path();
+                let name = path.strip_prefix(root).expect("below").to_string_lossy().into_owned();
+                if path.symlink_metadata().expect("its kind").is_dir() {
+                    names.push(format!("{name}/"));
+                    walk(root, &path, names);
+                } else {
+                    names.push(name);
+                }
+            }
+        }
+        let mut names = Vec::new();
+        walk(&self.path(folder), &self.path(folder), &mut names);
+        names.sort();
+        names
+    }
+
+    /// The bytes of answers that the double has sent to GETs of a key.
+    pub(crate) fn sent_of(&self, key: &str) -> u64 {
+        let requests = self.double().requests();
+        requests.iter().filter(|one| one.kind == "GetObject" && one.key == key).map(|one| one.bytes_out).sum()
+    }
+
     /// The bytes at a key of the double.
     pub(crate) fn get(&self, key: &str) -> Option<Vec<u8>> {
         self.double().get(&self.bucket, key)

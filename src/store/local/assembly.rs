@@ -21,6 +21,9 @@ use crate::store::{Assembly, FileVersion, FolderError, Kept, UNFINISHED_SUFFIX};
 
 /// How much is copied at once where the system does not copy by itself, in bytes.
 const COPY_BUFFER: usize = 1 << 20;
+/// The length of the identity that notes begin with, and of a note, in bytes.
+const IDENTITY_LEN: u64 = 32;
+const NOTE_LEN: u64 = 16;
 /// How often a file is opened that others rename or remove meanwhile.
 const MAX_OPENS: u32 = 10;
 
@@ -37,14 +40,23 @@ pub(super) struct LocalAssembly {
 }
 
 impl LocalAssembly {
+    /// Notes lie behind the bytes: whose they are, then one for each part.
+    const fn place_of_note(&self, part: u64) -> u64 {
+        self.len + IDENTITY_LEN + part * NOTE_LEN
+    }
+
     /// Begins one of `len` bytes for `place`, or takes up what an earlier run has left. What it replaces goes into the
     /// backup under the name that comes with it.
     pub(super) fn begin(place: Place, len: u64, backup: Option<(Arc<Backup>, String)>) -> Result<Self, FolderError> {
         let unfinished = unfinished_name(&place.name);
         for _ in 0..MAX_OPENS {
             if let Some(file) = open_locked(&place, &unfinished)? {
-                let resumed = file.metadata()?.len() > 0;
-                file.set_len(len)?;
+                let before = file.metadata()?.len();
+                let resumed = before > 0;
+                // What lies behind may be notes of an earlier run.
+                if before < len {
+                    file.set_len(len)?;
+                }
                 return Ok(Self { file, len, resumed, place, unfinished, backup });
             }
         }
@@ -136,8 +148,34 @@ impl Assembly for LocalAssembly {
         copied_here(basis, &self.file, from + done, to + done, len - done)
     }
 
+    fn begin_notes(&self, identity: &[u8; 32]) -> io::Result<bool> {
+        let mut there = [0; IDENTITY_LEN as usize];
+        let read = FileExt::read_exact_at(&self.file, &mut there, self.len);
+        if read.is_ok() && there == *identity {
+            return Ok(true);
+        }
+        self.file.set_len(self.len)?;
+        self.file.write_all_at(identity, self.len)?;
+        Ok(false)
+    }
+
+    fn note(&self, part: u64, note: &[u8; 16]) -> io::Result<()> {
+        self.file.write_all_at(note, self.place_of_note(part))
+    }
+
+    fn noted(&self, part: u64) -> io::Result<[u8; 16]> {
+        let mut note = [0; 16];
+        match FileExt::read_exact_at(&self.file, &mut note, self.place_of_note(part)) {
+            Ok(()) => Ok(note),
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok([0; 16]),
+            Err(error) => Err(error),
+        }
+    }
+
     fn commit(&self, kept: &Kept, expected: Option<&FileVersion>, durable: bool) -> Result<(), FolderError> {
         let stands = self.place.stat_as_expected(expected)?;
+        // Notes go, and what a longer version has left.
+        self.file.set_len(self.len)?;
         finish::set_all(&self.file, kept, stands.as_ref())?;
         if durable {
             self.file.sync_all()?;

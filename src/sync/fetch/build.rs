@@ -10,6 +10,7 @@ use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use md5::{Digest as _, Md5};
 
 use super::file::Fetching;
+use super::notes;
 use super::standing::Standing;
 use super::work::Work;
 use crate::delta::{BlockLen, ReadAt, ScanOptions, combine_crc64, sign, wrong_block};
@@ -55,8 +56,7 @@ pub(crate) async fn build(
             Ok(verification)
         }
         Err(error) => {
-            let resumable = work.signature.is_some() && error.is_passing();
-            if resumable {
+            if error.is_passing() {
                 tracing::info!(key = %task.key, "the unfinished file is kept for the next run");
             } else {
                 // The failure is what the user has to know.
@@ -127,9 +127,10 @@ impl Build<'_> {
     /// The sums of what an interrupted run has left, and what is still missing.
     async fn without_kept(&self) -> Result<(Sums, Vec<Part>), FileError> {
         let parts = self.work.parts.clone();
-        let Some(signature) = self.work.signature.clone().filter(|_| self.assembly.is_resumed()) else {
+        let Some(signature) = self.work.signature.clone() else { return self.without_noted(parts).await };
+        if !self.assembly.is_resumed() {
             return Ok((Sums::new(), parts));
-        };
+        }
         let (assembly, threads) = (Arc::clone(&self.assembly), self.task.context.options.threads);
         let on_read = self.task.on_scanned();
         let (sums, missing) = blocking(move || {
@@ -148,10 +149,39 @@ impl Build<'_> {
             Ok((sums, missing))
         })
         .await?;
+        self.resumed(&sums);
+        Ok((sums, missing))
+    }
+
+    /// The same where no signature tells blocks: by the sum that was noted of each part when it was in place.
+    async fn without_noted(&self, parts: Vec<Part>) -> Result<(Sums, Vec<Part>), FileError> {
+        let (assembly, identity) = (Arc::clone(&self.assembly), notes::identity(self.object));
+        let (sums, missing) = blocking(move || {
+            let mut sums = Sums::new();
+            if !assembly.begin_notes(&identity).map_err(write_error)? {
+                return Ok((sums, parts));
+            }
+            let mut missing = Vec::new();
+            for part in parts {
+                let noted = notes::read(&*assembly, &identity, &part).map_err(FileError::Read)?;
+                match noted {
+                    Some(crc) if crc_of(&*assembly, &part).map_err(FileError::Read)? == crc => {
+                        sums.insert(part.offset, (part.len, crc));
+                    }
+                    _ => missing.push(part),
+                }
+            }
+            Ok((sums, missing))
+        })
+        .await?;
+        self.resumed(&sums);
+        Ok((sums, missing))
+    }
+
+    fn resumed(&self, sums: &Sums) {
         let resumed = sums.values().map(|(len, _)| len).sum();
         add(&self.task.tally.resumed, resumed);
         self.task.advance(resumed);
-        Ok((sums, missing))
     }
 
     async fn copy(&self, part: Part) -> Result<(Part, u64), FileError> {
@@ -194,12 +224,17 @@ impl Build<'_> {
             let bytes = buffer.into_bytes();
             let (assembly, signature) = (Arc::clone(&self.assembly), self.work.signature.clone());
             let sparse = self.fetching.sparse && !assembly.is_resumed();
+            let identity = signature.is_none().then(|| notes::identity(self.object));
             let written = blocking(move || {
                 if signature.is_some_and(|signature| wrong_block(&signature, &bytes, part.offset).is_some()) {
                     return Ok(None);
                 }
-                write(&*assembly, &bytes, part.offset, sparse).map_err(|error| FileError::Folder(error.into()))?;
-                Ok(Some(crc_fast::checksum(CrcAlgorithm::Crc64Nvme, &bytes)))
+                write(&*assembly, &bytes, part.offset, sparse).map_err(write_error)?;
+                let crc = crc_fast::checksum(CrcAlgorithm::Crc64Nvme, &bytes);
+                if let Some(identity) = identity {
+                    notes::write(&*assembly, &identity, &part, crc).map_err(write_error)?;
+                }
+                Ok(Some(crc))
             })
             .await?;
             if let Some(crc) = written {
@@ -294,6 +329,21 @@ fn write(assembly: &dyn Assembly, bytes: &[u8], offset: u64, sparse: bool) -> st
         at += len as u64;
     }
     Ok(())
+}
+
+fn write_error(error: std::io::Error) -> FileError {
+    FileError::Folder(error.into())
+}
+
+fn crc_of(assembly: &dyn Assembly, part: &Part) -> std::io::Result<u64> {
+    let mut crc = crc_fast::Digest::new(CrcAlgorithm::Crc64Nvme);
+    let mut piece = vec![0; PIECE_LEN.min(part.len) as usize];
+    for at in (0..part.len).step_by(PIECE_LEN as usize) {
+        let piece = &mut piece[..PIECE_LEN.min(part.len - at) as usize];
+        assembly.read_exact_at(piece, part.offset + at)?;
+        crc.update(piece);
+    }
+    Ok(crc.finalize())
 }
 
 /// A basis that ended early has changed.

@@ -10,6 +10,7 @@ pub(super) mod compare;
 pub(super) mod examine;
 pub(super) mod file;
 pub(super) mod large;
+pub(super) mod notes;
 pub(super) mod rules;
 pub(super) mod small;
 pub(super) mod standing;

@@ -9,7 +9,7 @@ use crate::stitch::{Part, ReadCosts, gather};
 use crate::sync::report::{Action, Change};
 
 /// The longest range of one request in bytes: what one part of an upload has too, and a multiple of every block length.
-const LONGEST_READ: u64 = 8 << 20;
+pub(super) const LONGEST_READ: u64 = 8 << 20;
 /// What a connection to a store brings in the time of a round trip: some 20 ms at 50 MB/s.
 const ROUND_TRIP: u64 = 1 << 20;
 /// How much may be fetched in vain to save round trips.

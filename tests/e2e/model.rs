@@ -138,6 +138,12 @@ enum Step {
         at: usize,
     },
     Sync(Options),
+    /// Something happens to a file of the folder that downloads go to.
+    Spoil {
+        name: usize,
+        seed: u64,
+    },
+    Fetch(Options),
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -236,6 +242,31 @@ impl Options {
     }
 }
 
+impl Options {
+    /// What a download makes of what is there, which is in nobody's way.
+    fn fetched(&self, remote: &Contents, copy: &Contents) -> Outcome {
+        let mut outcome = Outcome { after: copy.clone(), ..Outcome::default() };
+        let selected = |name: &str| remote.contains_key(name) && !left_out(name, &self.patterns);
+        for (name, bytes) in remote.iter().filter(|(name, _)| selected(name)) {
+            let there = copy.get(name);
+            if (self.existing && there.is_none()) || (self.ignore_existing && there.is_some()) {
+                outcome.skipped += 1;
+            } else if there == Some(bytes) {
+                outcome.unchanged += 1;
+            } else {
+                outcome.uploaded += 1;
+                outcome.bytes += bytes.len() as u64;
+                outcome.after.insert(name.clone(), bytes.clone());
+            }
+        }
+        if self.deletes() {
+            let excluded = self.delete_excluded;
+            outcome.after.retain(|name, _| selected(name) || (left_out(name, &self.patterns) && !excluded));
+        }
+        outcome
+    }
+}
+
 #[derive(Debug, Default)]
 struct Outcome {
     after: Contents,
@@ -267,6 +298,8 @@ struct World {
     target: Target,
     local: Contents,
     remote: Contents,
+    /// What downloads have made.
+    copy: Contents,
     outside: Contents,
     /// Every record as it was when it was first seen.
     records: Contents,
@@ -281,6 +314,7 @@ impl World {
             target,
             local: Contents::new(),
             remote: Contents::new(),
+            copy: Contents::new(),
             outside: Contents::new(),
             records: Contents::new(),
             said: String::new(),
@@ -404,6 +438,8 @@ impl World {
             }
             Step::Break { record, how, at } => self.break_record(*record, *how, *at),
             Step::Sync(options) => self.sync(options),
+            Step::Spoil { name, seed } => self.spoil(NAMES[*name], *seed),
+            Step::Fetch(options) => self.fetch(options),
         }
     }
 
@@ -519,6 +555,95 @@ impl World {
         }
     }
 
+    /// Edits, replaces, cuts or removes a file of the copy.
+    fn spoil(&mut self, name: &str, seed: u64) {
+        let Some(mut bytes) = self.copy.get(name).cloned() else { return };
+        let path = self.target.path("copy").join(name);
+        let at = seed as usize % bytes.len().max(1);
+        match seed % 4 {
+            0 => bytes.iter_mut().skip(at).take(300).for_each(|byte| *byte = !*byte),
+            1 => bytes.truncate(at),
+            2 => _ = bytes.splice(at..at, noise(seed, 1 + seed as usize % 5000)),
+            _ => {
+                fs::remove_file(path).expect("it is removed");
+                self.copy.remove(name);
+                return;
+            }
+        }
+        fs::write(path, &bytes).expect("it is written");
+        self.copy.insert(name.to_owned(), bytes);
+    }
+
+    /// Takes away what keeps the objects from being files of the copy; says whether they can be that at all.
+    fn clear_copy(&mut self) -> bool {
+        let below = |name: &str, folder: &str| name.starts_with(&format!("{folder}/"));
+        if self.remote.keys().any(|name| self.remote.keys().any(|other| below(other, name))) {
+            return false;
+        }
+        let in_the_way = |name: &str| self.remote.keys().any(|other| below(other, name) || below(name, other));
+        let gone: Vec<String> = self.copy.keys().filter(|name| in_the_way(name)).cloned().collect();
+        for name in gone {
+            fs::remove_file(self.target.path("copy").join(&name)).expect("it is removed");
+            self.copy.remove(&name);
+        }
+        // Folders that are empty now may be in the way too.
+        for name in self.remote.keys() {
+            let path = self.target.path("copy").join(name);
+            if path.is_dir() {
+                fs::remove_dir_all(path).expect("it is removed");
+            }
+        }
+        true
+    }
+
+    fn fetch(&mut self, options: &Options) {
+        if !self.clear_copy() {
+            return;
+        }
+        let expected = options.fetched(&self.remote, &self.copy);
+        let before = self.state();
+        let mut said = Vec::new();
+        for dry_run in [true, false].into_iter().skip(usize::from(!options.dry_run)) {
+            let mut sum = [0; 6];
+            for shard in 1..=options.shards {
+                let mut arguments = options.arguments();
+                arguments.extend(dry_run.then(|| "-n".to_owned()));
+                arguments.extend((options.shards > 1).then(|| format!("--shard={shard}/{}", options.shards)));
+                let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+                let ended = run(&mut self.target.sync_command("s3://bucket/site/", "copy", &arguments));
+                self.said = ended.text();
+                // A bucket with nothing below the prefix has nothing to fetch.
+                if self.state().keys().all(|key| !key.starts_with("site/")) {
+                    return ended.exits(1).says("there is nothing at").code.map_or((), |_| ());
+                }
+                let ended = ended.ok();
+                if !dry_run && ended.number("files_downloaded") + ended.number("files_unchanged") > 0 {
+                    assert!(ended.verified(), "{}", self.said);
+                }
+                let fields = ["files_downloaded", "files_unchanged", "files_skipped", "files_failed", "files_deleted"];
+                for (sum, field) in sum.iter_mut().zip(fields) {
+                    *sum += ended.number(field);
+                }
+                sum[5] += ended.number("bytes_downloaded") + ended.number("bytes_copied");
+            }
+            said.push(sum);
+        }
+        assert_eq!(self.state(), before, "a download has changed the bucket: {}", self.said);
+        assert!(said.iter().all(|sum| *sum == said[0]), "a dry run tells the truth: {said:?} {}", self.said);
+        let gone = self.copy.keys().filter(|name| !expected.after.contains_key(*name)).count() as u64;
+        let wanted = [expected.uploaded, expected.unchanged, expected.skipped, 0, gone, expected.bytes];
+        assert_eq!(said[0], wanted, "downloaded, unchanged, skipped, failed, deleted, bytes: {}", self.said);
+        self.copy = expected.after;
+        if self.target.path("copy").exists() {
+            let names: Vec<String> =
+                self.target.names("copy").into_iter().filter(|name| !name.ends_with('/')).collect();
+            assert_eq!(names, self.copy.keys().cloned().collect::<Vec<_>>(), "{}", self.said);
+        }
+        for (name, bytes) in &self.copy {
+            self.target.assert_file(&format!("copy/{name}"), bytes);
+        }
+    }
+
     fn state(&self) -> State {
         let double = self.target.double();
         let object = |key: String| double.object("bucket", &key).map(|object| (key, (object.etag, object.modified)));
@@ -600,6 +725,8 @@ fn steps() -> impl Strategy<Value = Step> {
         1 => (0..OUTSIDE.len(), seed()).prop_map(|(key, seed)| Step::PutOutside { key, seed }),
         3 => (0..100_usize, damage, 0..100_000_usize).prop_map(|(record, how, at)| Step::Break { record, how, at }),
         12 => options().prop_map(Step::Sync),
+        4 => (file(), seed()).prop_map(|(name, seed)| Step::Spoil { name, seed }),
+        8 => options().prop_map(Step::Fetch),
     ]
 }
 
@@ -610,7 +737,7 @@ fn histories_end_as_the_model_says() {
     let cases = if std::env::var_os("PROPTEST_CASES").is_some() { default.cases } else { 12 };
     let config = ProptestConfig { cases, failure_persistence: None, max_shrink_iters: 60, ..default };
     let mut runner = TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha));
-    let histories = (any::<bool>(), vec(steps(), 1..=12));
+    let histories = (any::<bool>(), vec(steps(), 1..=16));
     let result = runner.run(&histories, |(opaque_etags, steps)| {
         let mut world = World::new(opaque_etags);
         for step in &steps {
@@ -619,6 +746,8 @@ fn histories_end_as_the_model_says() {
         }
         world.sync(&MIRROR);
         assert_eq!(world.remote, world.local);
+        world.fetch(&MIRROR);
+        assert!(world.local.is_empty() || world.copy == world.local);
         Ok(())
     });
     if let Err(error) = result {

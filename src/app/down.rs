@@ -111,11 +111,13 @@ fn folder(request: &SyncRequest, root: PathBuf, root_name: Option<String>) -> Re
         Ok(_) => {}
         Err(error) if error.kind() == io::ErrorKind::NotFound && request.options.dry_run => {
             // The rules are asked about names all the same; nothing is there to be looked at.
-            let rules = LocalFolder::new(PathBuf::from("/"), nothing(), rules(request, root_name), None);
+            let rules = LocalFolder::new(PathBuf::from("/"), nothing(), rules(request, root_name), None, None);
             let rules = rules.map_err(failed)?;
             return Ok(Arc::new(NoFolder { root, rules }));
         }
-        Err(error) if error.kind() == io::ErrorKind::NotFound => fs::create_dir_all(&root).map_err(failed)?,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            make_all(&root, request.download.owner).map_err(failed)?;
+        }
         Err(error) => return Err(failed(error)),
     }
     let rules = rules(request, root_name);
@@ -123,8 +125,21 @@ fn folder(request: &SyncRequest, root: PathBuf, root_name: Option<String>) -> Re
     let walked = if request.options.delete.excluded { everything(&rules) } else { rules.clone() };
     let backup = request.download.backup.clone().map(|backup| absolute(&backup)).transpose().map_err(failed)?;
     let root = if backup.is_some() { absolute(&root).map_err(failed)? } else { root.clone() };
-    let folder = LocalFolder::new(root.clone(), walked, rules, backup);
+    let folder = LocalFolder::new(root.clone(), walked, rules, backup, request.download.owner);
     Ok(Arc::new(folder.map_err(|source| AppError::Destination { path: root, source })?))
+}
+
+/// Makes a folder and those above it, and has them belong to `owner`.
+fn make_all(root: &Path, owner: Option<(u32, u32)>) -> io::Result<()> {
+    let missing: Vec<&Path> =
+        root.ancestors().take_while(|path| !path.as_os_str().is_empty() && !path.exists()).collect();
+    fs::create_dir_all(root)?;
+    if let Some((user, group)) = owner {
+        for path in missing {
+            std::os::unix::fs::chown(path, Some(user), Some(group))?;
+        }
+    }
+    Ok(())
 }
 
 fn absolute(path: &Path) -> io::Result<PathBuf> {

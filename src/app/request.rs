@@ -44,6 +44,8 @@ pub struct DownloadOptions {
     pub backup: Option<PathBuf>,
     /// Whether runs of zeros become holes.
     pub sparse: bool,
+    /// Who new files and folders belong to, where nothing else says so.
+    pub owner: Option<(u32, u32)>,
 }
 
 /// The bucket, reached with the credentials that are meant: those of a profile that the user names decide, whatever the

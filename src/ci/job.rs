@@ -1,5 +1,6 @@
 //! A job from its beginning to its end.
 
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -168,6 +169,7 @@ impl Syncs<'_> {
         let group = log.group(&format!("{} → {}", work.named, work.destination));
         let watch = Arc::new(Watch::new(Arc::clone(log), request.options.dry_run, debug));
         request.s3.credentials = Some(access.provider.clone());
+        request.download.owner = workspace_owner();
         let given_up = async {
             cancel.cancelled().await;
             tokio::time::sleep(GRACE).await;
@@ -208,6 +210,7 @@ impl Syncs<'_> {
                 run.summary = Some(summary);
             }
             Some(Err(AppError::Interrupted)) => {}
+            Some(Err(AppError::NothingThere(_))) => has_no_files = true,
             Some(Err(error)) => {
                 run.error = Some(ErrorReport {
                     message: in_settings(&error.to_string()),
@@ -228,6 +231,15 @@ impl Syncs<'_> {
         }
         run
     }
+}
+
+/// Whose the workspace is, where files that are restored into it would be root's: the steps that come after this container's
+/// run as somebody else.
+fn workspace_owner() -> Option<(u32, u32)> {
+    use std::os::unix::fs::MetadataExt as _;
+    let workspace = Path::new(".").metadata().ok()?;
+    let owner = (workspace.uid(), workspace.gid());
+    (rustix::process::geteuid().is_root() && owner.0 != 0).then_some(owner)
 }
 
 /// What becomes of a source that has no file.

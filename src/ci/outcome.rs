@@ -21,11 +21,12 @@ const VERSION: u32 = 1;
 pub(super) const ASSUMED_RATE: f64 = 100.0 * 1_048_576.0;
 
 /// The names of all outputs, in the order of action.yml.
-pub const OUTPUTS: [&str; 19] = [
+pub const OUTPUTS: [&str; 20] = [
     "result",
     "changed",
     "bytes-total",
     "bytes-uploaded",
+    "bytes-downloaded",
     "bytes-saved",
     "percent-saved",
     "files-total",
@@ -153,7 +154,7 @@ impl Outcome {
     /// Whether anything at the destination is other than before; on a dry run, whether it would be.
     pub(super) fn changed(&self) -> bool {
         let totals = self.totals();
-        totals.files_uploaded + totals.files_updated + totals.files_deleted > 0
+        totals.files_uploaded + totals.files_downloaded + totals.files_updated + totals.files_deleted > 0
     }
 
     /// What the process exits with.
@@ -200,7 +201,7 @@ impl Outcome {
     /// How long what was saved would have taken, in seconds.
     pub(super) fn seconds_saved(&self) -> f64 {
         let totals = self.totals();
-        let own = totals.bytes_uploaded as f64 / self.duration_seconds.max(1e-3);
+        let own = totals.bytes_transferred() as f64 / self.duration_seconds.max(1e-3);
         totals.bytes_saved() as f64 / own.max(ASSUMED_RATE)
     }
 
@@ -238,10 +239,12 @@ impl Outcome {
             "interrupted": self.interrupted,
             "bytes_total": totals.bytes_total,
             "bytes_uploaded": totals.bytes_uploaded,
+            "bytes_downloaded": totals.bytes_downloaded,
             "bytes_saved": totals.bytes_saved(),
             "percent_saved": totals.percent_saved(),
             "files_total": totals.files_total,
             "files_uploaded": totals.files_uploaded,
+            "files_downloaded": totals.files_downloaded,
             "files_unchanged": totals.files_unchanged,
             "files_deleted": totals.files_deleted,
             "files_failed": totals.files_failed,
@@ -269,6 +272,7 @@ impl Outcome {
             self.changed().to_string(),
             totals.bytes_total.to_string(),
             totals.bytes_uploaded.to_string(),
+            totals.bytes_downloaded.to_string(),
             totals.bytes_saved().to_string(),
             format!("{:.1}", totals.percent_saved()),
             totals.files_total.to_string(),

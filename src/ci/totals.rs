@@ -110,6 +110,11 @@ impl Totals {
         (self.bytes_unsure > 0).then_some(self.bytes_uploaded + self.bytes_unsure)
     }
 
+    /// Payload bytes that went over the line, in either direction.
+    pub(super) const fn bytes_transferred(&self) -> u64 {
+        self.bytes_uploaded + self.bytes_downloaded
+    }
+
     /// Bytes that stand at the destination and did not have to be moved.
     pub(super) const fn bytes_saved(&self) -> u64 {
         self.bytes_standing.saturating_sub(self.bytes_moved)

@@ -27,7 +27,7 @@ pub(super) struct Changed {
     /// The file's bytes.
     pub(super) bytes_total: u64,
     /// Bytes that were uploaded.
-    pub(super) bytes_uploaded: u64,
+    pub(super) bytes_transferred: u64,
     /// Bytes that were not.
     pub(super) bytes_reused: u64,
 }
@@ -149,8 +149,8 @@ impl Seen {
             key: report.key.clone(),
             action: report.action,
             bytes_total: report.bytes_total,
-            bytes_uploaded: report.bytes_uploaded,
-            bytes_reused: report.bytes_total.saturating_sub(report.bytes_uploaded),
+            bytes_transferred: report.bytes_uploaded + report.bytes_downloaded,
+            bytes_reused: report.bytes_total.saturating_sub(report.bytes_uploaded + report.bytes_downloaded),
         };
         self.largest.insert(place, changed);
     }

@@ -60,7 +60,8 @@ pub(super) fn no_files(settings: &Settings) -> Result<NoFiles, Unusable> {
 /// Everything that the job syncs, in order. Looks at the sources to tell names from patterns; `path` says where a source
 /// of that name is.
 pub(super) fn plan(settings: &Settings, path: &dyn Fn(&str) -> String) -> Result<Vec<Work>, Unusable> {
-    let sources: Vec<String> = settings.source.0.iter().map(|source| path(source)).collect();
+    let here = |place: &str| if is_url(place) { place.to_owned() } else { path(place) };
+    let sources: Vec<String> = settings.source.0.iter().map(|source| here(source)).collect();
     let sources = separated(sources);
     if sources.is_empty() {
         return Err(unusable("source is not set", "name a file or folder, for example source: dist/"));
@@ -69,7 +70,8 @@ pub(super) fn plan(settings: &Settings, path: &dyn Fn(&str) -> String) -> Result
         let hint = "what is to be left out belongs into exclude";
         return Err(unusable(format!("source {source} begins with an exclamation mark"), hint));
     }
-    let destinations = destinations(settings)?;
+    let destinations = destinations(settings, &sources)?;
+    let destinations: Vec<String> = destinations.iter().map(|destination| here(destination)).collect();
     let pairs: Vec<(&String, &String)> = match (sources.len(), destinations.len()) {
         (_, 1) => sources.iter().map(|source| (source, &destinations[0])).collect(),
         (1, _) => destinations.iter().map(|destination| (&sources[0], destination)).collect(),
@@ -117,10 +119,19 @@ fn overlapping(works: &[Work]) -> Result<(), Unusable> {
     Ok(())
 }
 
-fn destinations(settings: &Settings) -> Result<Vec<String>, Unusable> {
+/// Whether a place is in a bucket.
+fn is_url(place: &str) -> bool {
+    place.starts_with("s3://")
+}
+
+fn destinations(settings: &Settings, sources: &[String]) -> Result<Vec<String>, Unusable> {
     let (given, bucket) = (separated(settings.destination.0.clone()), settings.bucket.0.as_deref());
     if !given.is_empty() {
         return Ok(given);
+    }
+    if sources.iter().any(|source| is_url(source)) {
+        let hint = "name a folder or file of the workspace, for example destination: data/";
+        return Err(unusable("destination is not set", hint));
     }
     let Some(bucket) = bucket else {
         let hint = "name a bucket and a prefix, for example destination: s3://bucket/prefix/";
@@ -134,6 +145,15 @@ fn destinations(settings: &Settings) -> Result<Vec<String>, Unusable> {
 fn work(settings: &Settings, source: &str, destination: &str) -> Result<Work, Unusable> {
     let (exclude, include) = (&settings.exclude.0, &settings.include.0);
     let named = source.to_owned();
+    if is_url(source) {
+        // A key may hold any of the characters that make a pattern of a path here.
+        return Ok(Work {
+            named,
+            source: source.to_owned(),
+            destination: destination.to_owned(),
+            rules: rules(exclude, include),
+        });
+    }
     let exists = Path::new(source).symlink_metadata().is_ok();
     let (base, pattern) = if exists { (source, None) } else { split(source) };
     let mut source = base.to_owned();
@@ -247,9 +267,18 @@ impl Work {
         }
     }
 
+    /// Whether it goes from a bucket to here.
+    pub(super) fn is_download(&self) -> bool {
+        is_url(&self.source)
+    }
+
     /// What may be the reason that it found nothing.
     pub(super) fn advice(&self) -> &'static str {
         match self.named.as_str() {
+            _ if self.is_download() => {
+                "check source, include and exclude; if there may be nothing yet (the first run of a job that restores what \
+                 an earlier one has stored), set if-no-files-found to warn or ignore"
+            }
             named if named.contains('{') => "braces are no pattern here: write a line for each",
             named if named.contains(WILD) => {
                 "a pattern names files, and * stays within a folder: dist/**/*.js, packages/*/dist/**; if there may be none, \
@@ -265,7 +294,7 @@ impl Work {
     /// Whether there is nothing at its source.
     pub(super) fn has_no_source(&self) -> bool {
         let path = PathBuf::from(&self.source);
-        path.symlink_metadata().is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound)
+        !self.is_download() && path.symlink_metadata().is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound)
     }
 
     /// What this job writes into its source: a later run would upload what an earlier one has left.
@@ -276,6 +305,9 @@ impl Work {
             "" | "." => String::new(),
             folder => format!("{folder}/"),
         };
+        if self.is_download() {
+            return Vec::new();
+        }
         let paths = written.into_iter().filter_map(|path| path.0.as_deref());
         let below = paths.filter_map(|path| plain(path).strip_prefix(&folder).map(|below| format!("/{below}")));
         // A name with wild cards in it would be a pattern, and leave out more.

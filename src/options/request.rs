@@ -86,7 +86,8 @@ pub(crate) fn request(args: &SyncArgs, matches: &ArgMatches, descriptors: usize)
         report_all: args.output.json,
     };
     let backup = args.delete.backup_dir.as_deref().filter(|_| matches!(destination, Place::Here(_)));
-    let download = DownloadOptions { backup: backup.map(backup_here).transpose()?, sparse: args.transfer.sparse };
+    let download =
+        DownloadOptions { backup: backup.map(backup_here).transpose()?, sparse: args.transfer.sparse, owner: None };
     Ok(SyncRequest {
         source,
         tree: tree(args, matches, threads)?,

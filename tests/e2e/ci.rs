@@ -492,3 +492,46 @@ fn misspelt_names_and_values_do_nothing() {
     let warned = run(&mut step(&target, &with(&[("INPUT_COLOUR", "blue")]))).ok();
     assert!(warned.stdout.contains("INPUT_COLOUR is not known and does nothing"), "{}", warned.text());
 }
+
+/// A job that restores what an earlier one has stored, works, and stores it again.
+#[test]
+fn a_dataset_is_restored_and_stored_again() {
+    let target = Target::start();
+    let disk = noise(1, 12 << 20);
+    target.file("site/disk.img", &disk);
+    target.file("site/sub/index.html", "hello");
+    let restore = [("INPUT_SOURCE", "s3://bucket/site/"), ("INPUT_DESTINATION", "data/")];
+    // The first run has nothing to restore.
+    let nothing = [&restore[..], &[("INPUT_IF-NO-FILES-FOUND", "ignore")]].concat();
+    let first = run(&mut step(&target, &nothing)).ok();
+    assert_outputs(&target, &first, &[("result", "unchanged"), ("changed", "false")]);
+    run(&mut step(&target, &restore)).exits(1);
+    run(&mut step(&target, &SITE)).ok();
+
+    let restored = run(&mut step(&target, &restore)).ok();
+    let total = (disk.len() + 5).to_string();
+    let expected = [
+        ("result", "success"),
+        ("changed", "true"),
+        ("bytes-downloaded", total.as_str()),
+        ("bytes-uploaded", "0"),
+        ("destination", "data/"),
+        ("destination-key", ""),
+    ];
+    assert_outputs(&target, &restored, &expected);
+    assert!(left(&target, ".summary").contains("12.0 MiB downloaded"), "{}", left(&target, ".summary"));
+    target.assert_file("data/disk.img", &disk);
+    target.assert_file("data/sub/index.html", b"hello");
+
+    let mut changed = disk.clone();
+    changed[5 << 20..(5 << 20) + 50].fill(3);
+    target.file("site/disk.img", &changed);
+    run(&mut step(&target, &SITE)).ok();
+    let again = run(&mut step(&target, &restore)).ok();
+    target.assert_file("data/disk.img", &changed);
+    let number = |name: &str| outputs(&target)[name].parse::<u64>().expect("a number");
+    assert!(number("bytes-downloaded") <= 2 * (64 << 10), "{}", again.text());
+    assert!(number("bytes-saved") > 11 << 20);
+    let third = run(&mut step(&target, &restore)).ok();
+    assert_outputs(&target, &third, &[("result", "unchanged"), ("changed", "false"), ("bytes-downloaded", "0")]);
+}

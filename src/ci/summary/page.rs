@@ -59,13 +59,14 @@ fn headline(outcome: &Outcome, totals: &Totals) -> String {
 
 /// What came out in one line, without any mark-up.
 pub(in crate::ci) fn told(outcome: &Outcome, totals: &Totals) -> String {
-    let (all, moved) = (size(totals.bytes_standing), size(totals.bytes_uploaded));
+    let (all, moved) = (size(totals.bytes_standing), size(totals.bytes_transferred()));
+    let done = words(outcome).done;
     let (saved, time) = (totals.percent_saved(), human::duration(outcome.duration_seconds));
-    let numbers = format!("{all}, {moved} uploaded ({saved:.1} % saved) in {time}");
+    let numbers = format!("{all}, {moved} {done} ({saved:.1} % saved) in {time}");
     let mut failed = String::new();
     if totals.files_deleted > 0 {
         let verb = if outcome.dry_run { "would be deleted" } else { "deleted" };
-        let _ = write!(failed, ", {} {verb}", count(totals.files_deleted, "object"));
+        let _ = write!(failed, ", {} {verb}", count(totals.files_deleted, words(outcome).thing));
     }
     if totals.files_failed > 0 {
         let verb = if outcome.interrupted { "not finished" } else { "failed" };
@@ -75,15 +76,42 @@ pub(in crate::ci) fn told(outcome: &Outcome, totals: &Totals) -> String {
         _ if outcome.interrupted && totals.bytes_standing == 0 => format!("Cancelled after {time}"),
         _ if outcome.interrupted => format!("Cancelled: {numbers}{failed}"),
         Verdict::Failed if totals.bytes_standing == 0 => format!("Nothing was synced{failed}"),
-        Verdict::DryRun if !outcome.changed() => format!("Dry run: nothing to upload, {all}, unchanged{failed}"),
+        Verdict::DryRun if !outcome.changed() => {
+            format!("Dry run: nothing to {}, {all}, unchanged{failed}", words(outcome).verb)
+        }
         Verdict::DryRun => {
             let at_most = at_most(totals);
-            format!("Dry run: {moved} of {all} would be uploaded{at_most} ({saved:.1} % saved){failed}")
+            format!("Dry run: {moved} of {all} would be {done}{at_most} ({saved:.1} % saved){failed}")
         }
         Verdict::Unchanged if totals.files_total == 0 => "No files".to_owned(),
         Verdict::Unchanged => format!("{all}, unchanged, in {time}"),
         Verdict::Success if totals.bytes_standing == 0 => format!("Done in {time}{failed}"),
         Verdict::Success | Verdict::Partial | Verdict::Failed => format!("{numbers}{failed}"),
+    }
+}
+
+/// What transfers are called.
+struct Words {
+    verb: &'static str,
+    done: &'static str,
+    /// What stands at the destination.
+    thing: &'static str,
+}
+
+/// Of a job: uploads and downloads together are transfers.
+fn words(outcome: &Outcome) -> Words {
+    let mut all = outcome.runs.iter().map(word_of);
+    match all.next() {
+        Some(first) if all.all(|other| other.verb == first.verb) => first,
+        Some(_) => Words { verb: "transfer", done: "transferred", thing: "object" },
+        None => Words { verb: "upload", done: "uploaded", thing: "object" },
+    }
+}
+
+fn word_of(run: &Run) -> Words {
+    match run.work.is_download() {
+        true => Words { verb: "download", done: "downloaded", thing: "file" },
+        false => Words { verb: "upload", done: "uploaded", thing: "object" },
     }
 }
 
@@ -97,8 +125,9 @@ fn at_most(totals: &Totals) -> String {
 fn saving(outcome: &Outcome, totals: &Totals) -> String {
     let part = totals.bytes_moved as f64 / totals.bytes_standing as f64;
     let mut text = format!("{}<br>\n", bar(part));
-    let verb = if outcome.dry_run { "to upload" } else { "uploaded" };
-    let _ = write!(text, "{UPLOADED} <b>{}</b> {verb}", size(totals.bytes_uploaded));
+    let Words { verb, done, .. } = words(outcome);
+    let verb = if outcome.dry_run { format!("to {verb}") } else { done.to_owned() };
+    let _ = write!(text, "{UPLOADED} <b>{}</b> {verb}", size(totals.bytes_transferred()));
     text.push_str(&at_most(totals));
     let beside = totals.beside.told(size);
     if !beside.is_empty() {
@@ -132,6 +161,7 @@ fn destinations(page: &mut Page, outcome: &Outcome) {
         let mut files = Vec::new();
         for (number, word) in [
             (totals.files_uploaded, "uploaded"),
+            (totals.files_downloaded, "downloaded"),
             (totals.files_updated, "updated"),
             (totals.files_unchanged, "unchanged"),
             (totals.files_deleted, "deleted"),
@@ -148,11 +178,11 @@ fn destinations(page: &mut Page, outcome: &Outcome) {
             code(&run.destination),
             files.join(", "),
             size(totals.bytes_standing),
-            size(totals.bytes_uploaded),
+            size(totals.bytes_transferred()),
             run.summary.as_ref().map_or(String::new(), |summary| human::duration(summary.duration_seconds)),
         )
     });
-    let head = "| Destination | Files | Size | Uploaded | Saved | Time |\n|---|---|--:|--:|--:|--:|\n";
+    let head = "| Destination | Files | Size | Transferred | Saved | Time |\n|---|---|--:|--:|--:|--:|\n";
     page.add_rows(head, rows, 0, "\n");
 }
 
@@ -227,13 +257,15 @@ fn changed(page: &mut Page, dry_run: bool, run: &Run, of: &str) {
     let verb = if dry_run { "would change" } else { "changed" };
     let of_these = if *changed > largest.len() as u64 { "; the largest:" } else { "" };
     let head = format!(
-        "**{} {verb}{of_these}**{of}\n\n| File | Size | Uploaded | Reused | |\n|---|--:|--:|--:|---|\n",
+        "**{} {verb}{of_these}**{of}\n\n| File | Size | Transferred | Reused | |\n|---|--:|--:|--:|---|\n",
         human::files(*changed)
     );
     let rows = largest.iter().map(|file| {
-        let Changed { key, action, bytes_total, bytes_uploaded, bytes_reused } = file;
+        let Changed { key, action, bytes_total, bytes_transferred, bytes_reused } = file;
         let what = match action {
             Action::Stitched => "stitched",
+            Action::Patched => "patched",
+            Action::Downloaded => "downloaded whole",
             Action::Updated => "updated in place",
             _ => "uploaded whole",
         };
@@ -241,7 +273,7 @@ fn changed(page: &mut Page, dry_run: bool, run: &Run, of: &str) {
             "| {} | {} | {} | {} | {what} |\n",
             code(key),
             size(*bytes_total),
-            size(*bytes_uploaded),
+            size(*bytes_transferred),
             size(*bytes_reused)
         )
     });
@@ -252,7 +284,7 @@ fn deleted(page: &mut Page, dry_run: bool, run: &Run, of: &str) {
     let refused = run.summary.as_ref().is_some_and(|summary| summary.delete_refused.is_some());
     let deleted = &run.seen.deleted;
     let verb = if dry_run || refused { "would be deleted" } else { "deleted" };
-    let title = format!("{} {verb}{of}", count(deleted.count, "object"));
+    let title = format!("{} {verb}{of}", count(deleted.count, word_of(run).thing));
     let head = format!("<details><summary>{title}</summary>\n\n");
     let rows = deleted.shown.iter().map(|key| format!("- {}\n", code(key)));
     page.add_rows(&head, rows, deleted.count - deleted.shown.len() as u64, "\n</details>\n\n");
@@ -271,7 +303,7 @@ fn warnings(page: &mut Page, outcome: &Outcome) {
 
 /// What the estimates rest on.
 fn estimates(outcome: &Outcome, totals: &Totals) -> String {
-    let own = totals.bytes_uploaded as f64 / outcome.duration_seconds.max(1e-3);
+    let own = totals.bytes_transferred() as f64 / outcome.duration_seconds.max(1e-3);
     let rate = if own > ASSUMED_RATE {
         format!("{}/s, the rate of this run", size(own as u64))
     } else {
@@ -279,9 +311,10 @@ fn estimates(outcome: &Outcome, totals: &Totals) -> String {
     };
     format!(
         "<details><summary>How time and cost are estimated</summary>\n\n\
-         - **Time saved**: the {} that did not have to be uploaded, at {rate}.\n\
+         - **Time saved**: the {} that did not have to be transferred, at {rate}.\n\
          - **Cost**: {} at &#36;{USD_PER_1000_WRITES} and {} at &#36;{USD_PER_1000_READS} for 1,000: AWS's list prices for \
-         S3 Standard in us-east-1, whatever the store. Uploads are free there; storage and encryption keys are not counted.\n\
+         S3 Standard in us-east-1, whatever the store. Uploads are free there; downloads out of the cloud, storage and \
+         encryption keys are not counted.\n\
          \n</details>\n",
         size(totals.bytes_saved()),
         count(totals.writes, "PUT, COPY, POST and LIST request"),

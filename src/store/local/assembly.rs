@@ -37,6 +37,8 @@ pub(super) struct LocalAssembly {
     /// Its name until it is whole.
     unfinished: String,
     backup: Option<(Arc<Backup>, String)>,
+    /// Whose it is to be, where nothing else says so.
+    owner: Option<(u32, u32)>,
 }
 
 impl LocalAssembly {
@@ -47,7 +49,12 @@ impl LocalAssembly {
 
     /// Begins one of `len` bytes for `place`, or takes up what an earlier run has left. What it replaces goes into the
     /// backup under the name that comes with it.
-    pub(super) fn begin(place: Place, len: u64, backup: Option<(Arc<Backup>, String)>) -> Result<Self, FolderError> {
+    pub(super) fn begin(
+        place: Place,
+        len: u64,
+        backup: Option<(Arc<Backup>, String)>,
+        owner: Option<(u32, u32)>,
+    ) -> Result<Self, FolderError> {
         let unfinished = unfinished_name(&place.name);
         for _ in 0..MAX_OPENS {
             if let Some(file) = open_locked(&place, &unfinished)? {
@@ -57,7 +64,7 @@ impl LocalAssembly {
                 if before < len {
                     file.set_len(len)?;
                 }
-                return Ok(Self { file, len, resumed, place, unfinished, backup });
+                return Ok(Self { file, len, resumed, place, unfinished, backup, owner });
             }
         }
         Err(FolderError::Busy)
@@ -176,7 +183,7 @@ impl Assembly for LocalAssembly {
         let stands = self.place.stat_as_expected(expected)?;
         // Notes go, and what a longer version has left.
         self.file.set_len(self.len)?;
-        finish::set_all(&self.file, kept, stands.as_ref())?;
+        finish::set_all(&self.file, &finish::owned(kept, self.owner), stands.as_ref())?;
         if durable {
             self.file.sync_all()?;
         }

@@ -3,7 +3,7 @@
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
-use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat, mkdirat, statat};
+use rustix::fs::{AtFlags, FileType, Gid, Mode, OFlags, Stat, Uid, fchown, mkdirat, statat};
 use rustix::io::Errno;
 
 use super::opening;
@@ -12,6 +12,13 @@ use crate::store::{FileVersion, FolderError};
 /// The longest name of a file in bytes (Linux, NAME_MAX).
 pub(super) const MAX_NAME: usize = 255;
 
+/// Whether folders that are missing on the way are made, and whose they are then.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Make {
+    No,
+    Owned(Option<(u32, u32)>),
+}
+
 /// A name in a folder that is open.
 #[derive(Debug, Clone)]
 pub(super) struct Place {
@@ -19,11 +26,11 @@ pub(super) struct Place {
     pub(super) name: String,
 }
 
-/// Finds the folder that `relative` lies in; with `make` it is made, and those above it.
+/// Finds the folder that `relative` lies in; if it may be made it is, and those above it.
 ///
 /// # Errors
 /// [`FolderError::Name`] for a name that no file below a folder has, [`FolderError::InTheWay`] where a component is no folder.
-pub(super) fn find(root: &Arc<OwnedFd>, relative: &str, make: bool) -> Result<Place, FolderError> {
+pub(super) fn find(root: &Arc<OwnedFd>, relative: &str, make: Make) -> Result<Place, FolderError> {
     check(relative)?;
     let mut folder = Arc::clone(root);
     let mut components = relative.split('/').peekable();
@@ -49,13 +56,19 @@ fn check(relative: &str) -> Result<(), FolderError> {
     Ok(())
 }
 
-/// Opens a folder in a folder, no link; with `make` it is made if it is not there.
-pub(super) fn enter(folder: &OwnedFd, name: &str, make: bool) -> Result<OwnedFd, FolderError> {
+/// Opens a folder in a folder, no link; it may be made if it is not there.
+pub(super) fn enter(folder: &OwnedFd, name: &str, make: Make) -> Result<OwnedFd, FolderError> {
     let open = || opening::open(folder, name, OFlags::DIRECTORY | OFlags::NOFOLLOW);
     let opened = match open() {
-        Err(Errno::NOENT) if make => match mkdirat(folder, name, Mode::from_raw_mode(0o777)) {
-            // Another thread may have been faster.
-            Ok(()) | Err(Errno::EXIST) => open(),
+        Err(Errno::NOENT) if make != Make::No => match mkdirat(folder, name, Mode::from_raw_mode(0o777)) {
+            Ok(()) => open().and_then(|made| {
+                if let Make::Owned(Some((user, group))) = make {
+                    fchown(&made, Some(Uid::from_raw(user)), Some(Gid::from_raw(group)))?;
+                }
+                Ok(made)
+            }),
+            // Another thread was faster.
+            Err(Errno::EXIST) => open(),
             Err(errno) => Err(errno),
         },
         opened => opened,

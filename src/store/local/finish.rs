@@ -28,6 +28,11 @@ pub(super) fn set_all(file: &File, kept: &Kept, replaced: Option<&Stat>) -> Resu
     set(file, &Kept { mode: Some(mode), ..*kept })
 }
 
+/// What is to be set, with an owner where none is asked for.
+pub(super) fn owned(kept: &Kept, owner: Option<(u32, u32)>) -> Kept {
+    Kept { owner: kept.owner.or(owner), ..*kept }
+}
+
 /// Sets what is asked for on an open file.
 pub(super) fn set(file: &File, kept: &Kept) -> Result<(), FolderError> {
     let mut owned = false;

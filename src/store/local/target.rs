@@ -12,7 +12,7 @@ use rustix::io::Errno;
 
 use super::assembly::{LocalAssembly, unfinished_name};
 use super::backup::Backup;
-use super::below::{self, version_of};
+use super::below::{self, Make, version_of};
 use super::finish::{self, take_name};
 use super::opening;
 use super::options::TreeOptions;
@@ -29,18 +29,27 @@ pub struct LocalFolder {
     /// What the user's rules are asked about.
     rules: LocalTree,
     backup: Option<Arc<Backup>>,
+    /// Who new files and folders belong to, where nothing else says so.
+    owner: Option<(u32, u32)>,
 }
 
 impl LocalFolder {
     /// The folder at `root`; a link to one is followed. `walked` says what of it is told, `rules` which names the user leaves
-    /// out. What is replaced or deleted goes below `backup`, if that is given.
+    /// out. What is replaced or deleted goes below `backup`, if that is given. New files and folders get `owner`, where nothing
+    /// else says whose they are.
     ///
     /// # Errors
     /// Where it is no folder or may not be read.
-    pub fn new(root: PathBuf, walked: TreeOptions, rules: TreeOptions, backup: Option<PathBuf>) -> io::Result<Self> {
+    pub fn new(
+        root: PathBuf,
+        walked: TreeOptions,
+        rules: TreeOptions,
+        backup: Option<PathBuf>,
+        owner: Option<(u32, u32)>,
+    ) -> io::Result<Self> {
         let folder = Arc::new(opening::open(CWD, &root, OFlags::DIRECTORY)?);
         let (tree, rules) = (LocalTree::new(root.clone(), walked)?, LocalTree::new(root, rules)?);
-        Ok(Self { root: folder, tree, rules, backup: backup.map(Backup::new).map(Arc::new) })
+        Ok(Self { root: folder, tree, rules, backup: backup.map(Backup::new).map(Arc::new), owner })
     }
 
     fn backup_of(&self, relative: &str) -> Option<(Arc<Backup>, String)> {
@@ -76,7 +85,7 @@ impl Source for LocalFolder {
 
 impl Folder for LocalFolder {
     fn version(&self, relative: &str) -> Result<Option<FileVersion>, FolderError> {
-        let place = match below::find(&self.root, relative, false) {
+        let place = match below::find(&self.root, relative, Make::No) {
             Err(FolderError::Io(error)) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             place => place?,
         };
@@ -84,10 +93,10 @@ impl Folder for LocalFolder {
     }
 
     fn assemble(&self, relative: &str, len: u64) -> Result<Box<dyn Assembly>, FolderError> {
-        let place = below::find(&self.root, relative, true)?;
+        let place = below::find(&self.root, relative, Make::Owned(self.owner))?;
         // What can never be replaced is found out before anything is fetched.
         place.stat()?;
-        Ok(Box::new(LocalAssembly::begin(place, len, self.backup_of(relative))?))
+        Ok(Box::new(LocalAssembly::begin(place, len, self.backup_of(relative), self.owner)?))
     }
 
     fn link(
@@ -100,7 +109,7 @@ impl Folder for LocalFolder {
         if target.is_empty() || target.contains(&0) {
             return Err(FolderError::Name("a symbolic link cannot lead there"));
         }
-        let place = below::find(&self.root, relative, true)?;
+        let place = below::find(&self.root, relative, Make::Owned(self.owner))?;
         place.stat_as_expected(expected)?;
         let unfinished = unfinished_name(&place.name);
         let make = || symlinkat(target, &place.folder, unfinished.as_str());
@@ -110,17 +119,17 @@ impl Folder for LocalFolder {
             made => made,
         };
         made.map_err(|errno| FolderError::Io(errno.into()))?;
-        finish::set_link(&place, &unfinished, kept)?;
+        finish::set_link(&place, &unfinished, &finish::owned(kept, self.owner))?;
         take_name(&place, &unfinished, expected, self.backup_of(relative).as_ref())
     }
 
     fn make_folder(&self, relative: &str) -> Result<(), FolderError> {
-        let place = below::find(&self.root, relative.trim_end_matches('/'), true)?;
-        below::enter(&place.folder, &place.name, true).map(|_| ())
+        let place = below::find(&self.root, relative.trim_end_matches('/'), Make::Owned(self.owner))?;
+        below::enter(&place.folder, &place.name, Make::Owned(self.owner)).map(|_| ())
     }
 
     fn set(&self, relative: &str, kept: &Kept) -> Result<(), FolderError> {
-        let place = below::find(&self.root, relative, false)?;
+        let place = below::find(&self.root, relative, Make::No)?;
         let Some(stat) = place.stat()? else { return Err(FolderError::Changed) };
         if FileType::from_raw_mode(stat.st_mode) == FileType::Symlink {
             return finish::set_link(&place, &place.name, kept);
@@ -134,7 +143,7 @@ impl Folder for LocalFolder {
     }
 
     fn remove(&self, relative: &str, expected: &FileVersion) -> Result<(), FolderError> {
-        let place = match below::find(&self.root, relative, false) {
+        let place = match below::find(&self.root, relative, Make::No) {
             Err(FolderError::Io(error)) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
             place => place?,
         };
@@ -155,7 +164,7 @@ impl Folder for LocalFolder {
         let mut folder = relative.trim_end_matches('/');
         let mut removed = false;
         while !folder.is_empty() {
-            let place = match below::find(&self.root, folder, false) {
+            let place = match below::find(&self.root, folder, Make::No) {
                 Err(FolderError::Io(error)) if error.kind() == io::ErrorKind::NotFound => break,
                 place => place?,
             };

@@ -4,6 +4,6 @@ Every scenario is for itself: a machine that has run nothing yet, a prefix of it
 """
 
 # isort: skip_file
-from . import stand_in, image, uploads, failures, stops  # noqa: F401
+from . import stand_in, image, uploads, downloads, failures, stops  # noqa: F401
 from . import credentials, starts  # noqa: F401
 from .base import ALL, Test  # noqa: F401

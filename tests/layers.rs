@@ -86,7 +86,7 @@ const LAYERS: [Layer; 16] = [
 ];
 
 /// The rooms of the engine, from the bottom up: none names one that stands behind it here.
-const ROOMS: [&str; 8] = ["error", "options", "report", "pace", "evidence", "context", "task", "put"];
+const ROOMS: [&str; 9] = ["error", "options", "report", "pace", "evidence", "context", "task", "put", "fetch"];
 
 /// What the pure modules never touch: files, the network, the environment, the clock, anything asynchronous.
 const IMPURE: &[&str] =

@@ -70,8 +70,8 @@ fn find_repeats(places: &mut [Option<u64>], new: &Signature, old: &dyn ReadAt) -
     if known.is_empty() {
         return Ok(());
     }
-    for block in 0..full {
-        if let (Some(place), Some(of_sum)) = (places[block], known.get_mut(&new.blocks()[block].weak.0))
+    for (place, sum) in places.iter().zip(new.blocks()).take(full) {
+        if let (Some(place), Some(of_sum)) = (*place, known.get_mut(&sum.weak.0))
             && of_sum.len() < MAX_TRIES
         {
             of_sum.push(place);
@@ -79,9 +79,8 @@ fn find_repeats(places: &mut [Option<u64>], new: &Signature, old: &dyn ReadAt) -
     }
     let mut budget = new.len();
     let mut bytes = vec![0; block_len as usize];
-    for block in 0..full {
-        let sum = new.blocks()[block];
-        let Some(tries) = known.get(&sum.weak.0).filter(|_| places[block].is_none()) else { continue };
+    for (block, (found, sum)) in places.iter_mut().zip(new.blocks()).take(full).enumerate() {
+        let Some(tries) = known.get(&sum.weak.0).filter(|_| found.is_none()) else { continue };
         for &place in tries {
             if budget < block_len || place + block_len > old.len() {
                 break;
@@ -90,7 +89,7 @@ fn find_repeats(places: &mut [Option<u64>], new: &Signature, old: &dyn ReadAt) -
             old.read_exact_at(&mut bytes, place)?;
             if strong::block_value(&bytes, block as u64 * block_len, full == 1 && new.blocks().len() == 1) == sum.strong
             {
-                places[block] = Some(place);
+                *found = Some(place);
                 break;
             }
         }

@@ -12,7 +12,7 @@ use rustix::fs::{AtFlags, FlockOperation, Mode, OFlags, SeekFrom, flock, statat,
 use rustix::io::Errno;
 
 use super::backup::Backup;
-use super::below::{MAX_NAME, Place};
+use super::below::{MAX_NAME, Place, version_of};
 use super::finish::{self, take_name};
 use super::opening;
 use crate::delta::ReadAt;
@@ -95,7 +95,7 @@ fn open_locked(place: &Place, unfinished: &str) -> Result<Option<File>, FolderEr
         Err(errno) => return Err(FolderError::Io(errno.into())),
     }
     let stands = statat(&place.folder, unfinished, AtFlags::SYMLINK_NOFOLLOW);
-    Ok(stands.is_ok_and(|stat| stat.st_ino as u64 == opened.ino()).then_some(file))
+    Ok(stands.is_ok_and(|stat| version_of(&stat).inode == opened.ino()).then_some(file))
 }
 
 /// What a file is called until it is whole. A name that leaves no room is cut and told from others by its hash.

@@ -23,7 +23,7 @@ const SPECIAL: u32 = 0o7000;
 pub(super) fn set_all(file: &File, kept: &Kept, replaced: Option<&Stat>) -> Result<(), FolderError> {
     let of_replaced = replaced
         .filter(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile)
-        .map(|stat| stat.st_mode as u32 & PERMISSIONS);
+        .map(|stat| stat.st_mode & PERMISSIONS);
     let mode = kept.mode.or(of_replaced).unwrap_or(0o666 & !umask());
     set(file, &Kept { mode: Some(mode), ..*kept })
 }

@@ -9,7 +9,7 @@ use futures::future::FutureExt as _;
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use md5::{Digest as _, Md5};
 
-use super::file::Fetching;
+use super::fetching::Fetching;
 use super::notes;
 use super::standing::Standing;
 use super::work::Work;

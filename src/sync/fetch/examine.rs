@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tokio::runtime::Handle;
 
-use super::file::Fetching;
+use super::fetching::Fetching;
 use super::rules::by_rule;
 use super::standing::Standing;
 use crate::store::{EntryKind, ListEntry, PayloadBody};
@@ -13,7 +13,7 @@ use crate::sync::error::FileError;
 use crate::sync::evidence::attributes::Asked;
 use crate::sync::evidence::reading::{Wanted, read};
 use crate::sync::options::Comparison;
-use crate::sync::put::small::Held;
+use crate::sync::pace::turns::MAX_BUFFERED;
 use crate::sync::report::done::Done;
 use crate::sync::report::{Action, Change, Verification};
 use crate::sync::task::Task;
@@ -70,7 +70,7 @@ fn compare(task: &Task, object: &ListEntry, standing: Standing, runtime: &Handle
     let by_record = context.options.comparison == Comparison::Content;
     let relative = &task.entry.relative;
     let remembered = context.index.get(relative, &object.etag, object.len).filter(|_| by_record);
-    let _held = runtime.block_on(Held::wait(context, None, object.len))?;
+    let _memory = runtime.block_on(context.pace.memory_for(object.len.min(MAX_BUFFERED)))?;
     let wanted = Wanted { blocks: None, md5: object.etag.as_md5().is_some(), blake3: true };
     let read = read(&standing.file, &context.pace.buffers, 0, object.len, wanted, Arc::new(|_| {}))?;
     let is_link = task.entry.kind == EntryKind::Symlink;

@@ -4,11 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::examine::Summed;
+use super::fetching::Fetching;
 use super::large::fetch_large;
 use super::rules::by_rule;
 use super::small;
 use super::standing::Standing;
-use crate::store::{ErrorKind, Folder, ListEntry, ObjectInfo, StorageTier, StoreError};
+use crate::store::{ErrorKind, ListEntry, ObjectInfo, StorageTier, StoreError};
 use crate::sync::error::FileError;
 use crate::sync::evidence::reading::{Wanted, read};
 use crate::sync::pace::blocking::blocking;
@@ -21,16 +22,6 @@ use crate::sync::task::{Task, unless_interrupted};
 const MAX_ATTEMPTS: u32 = 4;
 /// How long to wait before the second attempt; the third waits twice that, and so on.
 const PAUSE: Duration = Duration::from_millis(200);
-
-/// Where files are fetched to, and how they are written.
-#[derive(Clone)]
-pub(crate) struct Fetching {
-    pub(crate) folder: Arc<dyn Folder>,
-    /// Whether symbolic links are restored.
-    pub(crate) links: bool,
-    /// Whether runs of zeros become holes.
-    pub(crate) sparse: bool,
-}
 
 /// Fetches one file by itself, for which the caller has a turn to have it open. Returns its length too.
 pub(crate) async fn fetch_file(fetching: &Fetching, task: &Arc<Task>) -> (u64, Result<Done, FileError>) {

@@ -2,7 +2,7 @@
 
 use super::build::build;
 use super::compare::{Difference, compare};
-use super::file::Fetching;
+use super::fetching::Fetching;
 use super::small;
 use super::standing::Standing;
 use super::work::Work;

@@ -8,6 +8,7 @@
 pub(super) mod build;
 pub(super) mod compare;
 pub(super) mod examine;
+pub(super) mod fetching;
 pub(super) mod file;
 pub(super) mod large;
 pub(super) mod notes;

@@ -7,7 +7,7 @@ use futures::stream::TryStreamExt as _;
 use md5::{Digest as _, Md5};
 
 use super::examine::Summed;
-use super::file::Fetching;
+use super::fetching::Fetching;
 use super::standing::Standing;
 use crate::store::{Checksums, EntryKind, ErrorKind, FolderError, Kept, ListEntry, ObjectInfo, StoreError};
 use crate::sync::error::FileError;

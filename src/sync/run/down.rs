@@ -14,7 +14,8 @@ use crate::sidecar;
 use crate::store::{EntryKind, FolderError, Found, ListEntry, ObjectKey, Skipped, SourceEntry, is_unfinished};
 use crate::sync::error::FileError;
 use crate::sync::fetch::examine::{Examined, examine};
-use crate::sync::fetch::file::{Fetching, fetch_file};
+use crate::sync::fetch::fetching::Fetching;
+use crate::sync::fetch::file::fetch_file;
 use crate::sync::fetch::small;
 use crate::sync::options::Missing;
 use crate::sync::pace::blocking::blocking;
@@ -282,9 +283,10 @@ impl Run {
 
     /// Has everything that was written reach the disk.
     pub(super) async fn flush(&self) {
-        let summary = self.context.reporter.summary();
-        let has_written = summary.files_downloaded + summary.files_updated + summary.files_deleted > 0;
-        drop(summary);
+        let has_written = {
+            let summary = self.context.reporter.summary();
+            summary.files_downloaded + summary.files_updated + summary.files_deleted > 0
+        };
         let Some(folder) = self.download.as_ref().map(|download| Arc::clone(&download.folder)).filter(|_| has_written)
         else {
             return;

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::error::AppError;
 use super::request::{SyncRequest, connect};
-use crate::store::local::{Links, LocalFolder, TreeOptions};
+use crate::store::local::{Links, LocalFolder, LocalSingle, LocalTree, TreeOptions};
 use crate::store::{
     Assembly, FileVersion, Folder, FolderError, Found, Kept, ListEntry, ListFrom, ObjectKey, Source, SourceEntry,
     SourceFile, Store,
@@ -37,13 +37,23 @@ pub(super) async fn prepare(
     let shown = single.as_ref().map_or_else(|| root.clone(), |(_, name)| root.join(name));
     let is_listed = request.tree.files.is_some();
     let links = request.tree.links == Links::Keep;
-    let sparse = request.download.sparse;
+    let (sparse, fuzzy) = (request.download.sparse, request.download.fuzzy);
+    let bases = request.download.bases.iter().map(|path| basis(path)).collect::<Result<_, _>>()?;
     let root_name = (is_tree && !name.contents).then(|| name.last.clone());
     let folder = tokio::task::spawn_blocking(move || folder(&request, root, root_name))
         .await
         .map_err(|error| AppError::Destination { path: destination.clone(), source: io::Error::other(error) })??;
-    let way = Way::Down(Download { folder, single, is_listed, links, sparse });
+    let way = Way::Down(Download { folder, single, is_listed, bases, fuzzy, links, sparse });
     Ok((Job { way, prefix, destination: shown.display().to_string(), is_tree }, store))
+}
+
+/// A file, whatever it is called, or a folder with files of the same names.
+fn basis(path: &Path) -> Result<Arc<dyn Source>, AppError> {
+    let failed = |source| AppError::Source { path: path.to_owned(), source };
+    Ok(match path.metadata().map_err(failed)?.is_dir() {
+        true => Arc::new(LocalTree::new(path.to_owned(), nothing()).map_err(failed)?),
+        false => Arc::new(LocalSingle::new(path.to_owned(), String::new())),
+    })
 }
 
 /// Where files go.
@@ -189,6 +199,14 @@ impl Folder for NoFolder {
 
     fn assemble(&self, _: &str, _: u64) -> Result<Box<dyn Assembly>, FolderError> {
         Err(not_there())
+    }
+
+    fn similar(&self, _: &str) -> Result<Option<String>, FolderError> {
+        Ok(None)
+    }
+
+    fn forget_unfinished(&self, _: &str) -> Result<(), FolderError> {
+        Ok(())
     }
 
     fn link(&self, _: &str, _: &[u8], _: &Kept, _: Option<&FileVersion>) -> Result<(), FolderError> {

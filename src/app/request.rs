@@ -42,6 +42,10 @@ pub struct SyncRequest {
 pub struct DownloadOptions {
     /// Where files go before they are replaced or deleted.
     pub backup: Option<PathBuf>,
+    /// Files, or folders with files of the same names, that old versions may lie in too.
+    pub bases: Vec<PathBuf>,
+    /// Whether a file of a similar name beside a new one is looked at as its old version.
+    pub fuzzy: bool,
     /// Whether runs of zeros become holes.
     pub sparse: bool,
     /// Who new files and folders belong to, where nothing else says so.

@@ -32,6 +32,42 @@ pub fn invert(found: &Delta, new: &Signature, old: &dyn ReadAt) -> io::Result<De
     Ok(places.iter().enumerate().map(op).collect())
 }
 
+/// Fills the literals of `first` with what `second` copies from another file, which lies `shift` bytes behind the first one's
+/// basis. Both make the same file.
+///
+/// # Panics
+/// If they make files of different lengths.
+pub fn fill(first: &Delta, second: &Delta, shift: u64) -> Delta {
+    assert_eq!(first.len(), second.len(), "deltas of different files");
+    let mut filled = Delta::default();
+    let (mut seconds, mut left) = (second.ops().iter().copied(), Op::Literal { len: 0 });
+    for op in first.ops() {
+        let mut len = op.len();
+        while len > 0 {
+            if left.is_empty() {
+                left = seconds.next().expect("both make as many bytes");
+            }
+            let step = len.min(left.len());
+            let (taken, rest) = split(left, step);
+            filled.push(match (*op, taken) {
+                (Op::Copy { from, .. }, _) => Op::Copy { from: from + (op.len() - len), len: step },
+                (Op::Literal { .. }, Op::Copy { from, .. }) => Op::Copy { from: from + shift, len: step },
+                (Op::Literal { .. }, literal) => literal,
+            });
+            (left, len) = (rest, len - step);
+        }
+    }
+    filled
+}
+
+/// The first `at` bytes of an operation, and the others.
+fn split(op: Op, at: u64) -> (Op, Op) {
+    match op {
+        Op::Literal { len } => (Op::Literal { len: at }, Op::Literal { len: len - at }),
+        Op::Copy { from, len } => (Op::Copy { from, len: at }, Op::Copy { from: from + at, len: len - at }),
+    }
+}
+
 /// Where in the old file each block of the new one begins.
 fn places_of(found: &Delta, new: &Signature) -> Vec<Option<u64>> {
     let block_len = new.block_len().bytes();
@@ -137,6 +173,23 @@ mod tests {
             assert!(inverted(&bytes, &bytes).is_identity(len as u64), "{len}");
         }
         assert!(inverted(&noise(1, 9), b"").is_empty());
+    }
+
+    #[test]
+    fn a_second_file_fills_what_the_first_lacks() {
+        let of = |ops: &[Op]| ops.iter().copied().collect::<Delta>();
+        let first = of(&[Op::Copy { from: 5, len: 10 }, Op::Literal { len: 20 }, Op::Copy { from: 90, len: 10 }]);
+        let second = of(&[Op::Copy { from: 0, len: 12 }, Op::Literal { len: 8 }, Op::Copy { from: 40, len: 20 }]);
+        let expected = of(&[
+            Op::Copy { from: 5, len: 10 },
+            Op::Copy { from: 110, len: 2 },
+            Op::Literal { len: 8 },
+            Op::Copy { from: 140, len: 10 },
+            Op::Copy { from: 90, len: 10 },
+        ]);
+        assert_eq!(fill(&first, &second, 100), expected);
+        assert_eq!(fill(&first, &of(&[Op::Literal { len: 40 }]), 100), first);
+        assert_eq!(fill(&Delta::default(), &Delta::default(), 7), Delta::default());
     }
 
     #[test]

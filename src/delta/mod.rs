@@ -28,7 +28,7 @@ pub use block::{BadBlockLen, BlockLen, BlockSum, MAX_BLOCK_LEN, MIN_BLOCK_LEN, S
 pub use crc::{BlockCrcs, combine_crc64};
 pub use difference::{Delta, Op};
 pub use error::ScanError;
-pub use invert::invert;
+pub use invert::{fill, invert};
 pub use read::ReadAt;
 pub use scan::{Progress, Scan, ScanOptions, scan, sign};
 pub use signature::{Signature, SignatureError};

@@ -242,6 +242,12 @@ pub(crate) struct TransferArgs {
     /// Files of this size and more get a sidecar and are stitched; a bare number is MB
     #[arg(long, value_name = "SIZE", default_value = "50MB", value_parser = size::threshold)]
     pub(crate) delta_threshold: u64,
+    /// For a download, a file or folder whose files may have bytes of the new ones; may be repeated
+    #[arg(long, value_name = "PATH")]
+    pub(crate) basis: Vec<PathBuf>,
+    /// For a download of a new file, look for its bytes in the file here whose name is most like its own
+    #[arg(short = 'y', long)]
+    pub(crate) fuzzy: bool,
     /// Make holes of long runs of zeros in downloaded files
     #[arg(short = 'S', long)]
     pub(crate) sparse: bool,

@@ -38,6 +38,9 @@ fn unusable(message: impl Into<String>, hint: &str) -> Unusable {
 /// have open.
 pub(crate) fn request(args: &SyncArgs, matches: &ArgMatches, descriptors: usize) -> Result<SyncRequest, Unusable> {
     let (source, destination) = places(args)?;
+    if matches!(destination, Place::Bucket(_)) {
+        only_for_downloads(args)?;
+    }
     if matches!(source, Place::Bucket(_)) {
         only_for_uploads(args)?;
     }
@@ -86,8 +89,13 @@ pub(crate) fn request(args: &SyncArgs, matches: &ArgMatches, descriptors: usize)
         report_all: args.output.json,
     };
     let backup = args.delete.backup_dir.as_deref().filter(|_| matches!(destination, Place::Here(_)));
-    let download =
-        DownloadOptions { backup: backup.map(backup_here).transpose()?, sparse: args.transfer.sparse, owner: None };
+    let download = DownloadOptions {
+        backup: backup.map(backup_here).transpose()?,
+        bases: args.transfer.basis.clone(),
+        fuzzy: args.transfer.fuzzy,
+        sparse: args.transfer.sparse,
+        owner: None,
+    };
     Ok(SyncRequest {
         source,
         tree: tree(args, matches, threads)?,
@@ -130,6 +138,16 @@ fn places(args: &SyncArgs) -> Result<(Place, Place), Unusable> {
             let destination = if args.destination.is_empty() { "." } else { args.destination.as_str() };
             Ok((parse("source", source)?, Place::Here(destination.into())))
         }
+    }
+}
+
+/// Fails for what can only be asked of a download.
+fn only_for_downloads(args: &SyncArgs) -> Result<(), Unusable> {
+    let of = &args.transfer;
+    let asked = [("--basis", !of.basis.is_empty()), ("--fuzzy", of.fuzzy), ("--sparse", of.sparse)];
+    match asked.iter().find(|(_, asked)| *asked) {
+        Some((option, _)) => Err(unusable(format!("{option} is for downloads, and this is an upload"), "leave it out")),
+        None => Ok(()),
     }
 }
 

@@ -75,9 +75,15 @@ pub trait Folder: Source {
     /// is [`FolderError::InTheWay`].
     fn version(&self, relative: &str) -> Result<Option<FileVersion>, FolderError>;
 
+    /// The file in the same folder whose name is most like this one, if one is like it at all.
+    fn similar(&self, relative: &str) -> Result<Option<String>, FolderError>;
+
     /// Begins a new version of `len` bytes, making the folders above it. Where an earlier run has left one unfinished, that
     /// one is taken up ([`Assembly::is_resumed`]).
     fn assemble(&self, relative: &str, len: u64) -> Result<Box<dyn Assembly>, FolderError>;
+
+    /// Deletes what an interrupted run has left of a new version, unless another run is at work on it.
+    fn forget_unfinished(&self, relative: &str) -> Result<(), FolderError>;
 
     /// Puts a symbolic link under a name, in the place of the version that is `expected` there.
     fn link(

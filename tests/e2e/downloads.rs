@@ -223,6 +223,20 @@ fn zeros_become_holes_where_that_is_wanted() {
     assert!(blocks("sparse") < 2 << 20 && blocks("full") >= 8 << 20, "{} {}", blocks("sparse"), blocks("full"));
 }
 
+/// A file below the threshold that is longer than what is held in memory comes by ranges, and is compared like any other.
+#[test]
+fn a_threshold_bounds_no_memory() {
+    let target = Target::start();
+    let bytes = noise(1, 40 << 20);
+    target.put("x", &bytes);
+    let whole = ["--delta-threshold=100MB"];
+    let run = target.fetch("x", "x", &whole).ok();
+    target.assert_file("x", &bytes);
+    assert!(run.verified() && run.json()["requests"]["GetObject"].as_u64() > Some(4), "{}", run.text());
+    let again = target.fetch("x", "x", &whole).ok();
+    assert_eq!((again.number("files_unchanged"), again.number("bytes_downloaded")), (1, 0), "{}", again.text());
+}
+
 /// The object is replaced while it is read: the next attempt takes the new version, and a mixture never stands.
 #[test]
 fn an_object_that_changes_is_fetched_anew() {
@@ -289,4 +303,36 @@ fn old_versions_are_kept_where_that_is_wanted() {
     target.assert_file("out/a", b"new");
     let again = target.fetch("p/", "out", &["--delete", "--backup-dir=out/.old"]).ok();
     assert_eq!(again.number("files_deleted"), 0, "backups are no part of it: {}", again.text());
+}
+
+/// Other files here may have the bytes: those that are named, and one of a similar name.
+#[test]
+fn other_files_are_bases_too() {
+    let target = Target::start();
+    let (one, two) = (noise(1, 4 << 20), noise(2, 4 << 20));
+    let new = [&one[..], &noise(3, 100_000), &two].concat();
+    target.sync(target.file("in/disk-1.3.img", &new), "p/disk-1.3.img", &[]).ok();
+    target.file("one.img", &one);
+    target.file("other/disk-1.3.img", &two);
+    let most = 4 * BLOCK;
+    let run = target.fetch("p/disk-1.3.img", "a/disk-1.3.img", &["--basis=one.img", "--basis=other"]).ok();
+    target.assert_file("a/disk-1.3.img", &new);
+    assert!(run.number("bytes_downloaded") <= most && run.verified(), "{}", run.text());
+    let run = target.fetch("p/", "b", &["--basis=other"]).ok();
+    target.assert_file("b/disk-1.3.img", &new);
+    assert!(run.number("bytes_downloaded") < 5 << 20, "{}", run.text());
+    // The old version, and others for what it lacks.
+    target.file("c/disk-1.3.img", &one);
+    let run = target.fetch("p/", "c", &["--basis=other"]).ok();
+    target.assert_file("c/disk-1.3.img", &new);
+    assert!(run.number("bytes_downloaded") <= most, "{}", run.text());
+    // By its name.
+    target.file("d/disk-1.2.img", &new[1..]);
+    target.file("d/else.img", b"else");
+    let run = target.fetch("p/disk-1.3.img", "d/", &["--fuzzy"]).ok();
+    target.assert_file("d/disk-1.3.img", &new);
+    assert!(run.number("bytes_downloaded") <= most, "{}", run.text());
+    target.assert_file("d/disk-1.2.img", &new[1..]);
+    target.fetch("p/", "e", &["--basis=not-there"]).exits(1).says("cannot read the source not-there");
+    target.sync("one.img", "up.img", &["--fuzzy"]).exits(2).says("--fuzzy is for downloads");
 }

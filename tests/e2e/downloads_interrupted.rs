@@ -139,6 +139,27 @@ fn what_another_version_has_left_is_not_taken_for_this_one() {
     }
 }
 
+/// Where the object is again what stands here, what an interrupted run has left is gone.
+#[test]
+fn nothing_is_left_where_nothing_is_to_do() {
+    let target = Target::start();
+    let (old, new) = (noise(1, 3 << 20), noise(2, 24 << 20));
+    target.file("x.img", &old);
+    target.put("x.img", &new);
+    target
+        .double()
+        .inject(Fault::next("GetObject", FaultAction::Stall(Duration::from_secs(600))).nth(3).times(u64::MAX));
+    let running = target.begin_fetch("x.img", "x.img", &["--jobs=1"]);
+    target.wait_for("GetObject", 3);
+    running.kill();
+    target.double().clear_faults();
+    assert_eq!(target.names(""), [".x.img.hspart", "x.img"]);
+    target.put("x.img", &old);
+    let run = target.fetch("x.img", "x.img", &[]).ok();
+    assert_eq!(run.number("files_unchanged"), 1, "{}", run.text());
+    assert_eq!(target.names(""), ["x.img"]);
+}
+
 /// Two runs into one file: one of them says so, and the file is whole.
 #[test]
 fn two_runs_do_not_share_a_file() {

@@ -98,6 +98,22 @@ fn open_locked(place: &Place, unfinished: &str) -> Result<Option<File>, FolderEr
     Ok(stands.is_ok_and(|stat| version_of(&stat).inode == opened.ino()).then_some(file))
 }
 
+/// Deletes what an earlier run has left, if there is something and nobody is at work on it.
+pub(super) fn forget(place: &Place) -> Result<(), FolderError> {
+    let unfinished = unfinished_name(&place.name);
+    if statat(&place.folder, unfinished.as_str(), AtFlags::SYMLINK_NOFOLLOW).is_err() {
+        return Ok(());
+    }
+    match open_locked(place, &unfinished) {
+        Ok(Some(_lock)) => match unlinkat(&place.folder, unfinished.as_str(), AtFlags::empty()) {
+            Ok(()) | Err(Errno::NOENT) => Ok(()),
+            Err(errno) => Err(FolderError::Io(errno.into())),
+        },
+        Ok(None) | Err(FolderError::Busy | FolderError::InTheWay(_)) => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
 /// What a file is called until it is whole. A name that leaves no room is cut and told from others by its hash.
 pub(super) fn unfinished_name(name: &str) -> String {
     let whole = format!(".{name}{UNFINISHED_SUFFIX}");

@@ -23,6 +23,7 @@ mod link;
 mod opening;
 mod options;
 mod selection;
+mod similar;
 mod single;
 mod target;
 #[cfg(test)]

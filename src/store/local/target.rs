@@ -10,12 +10,13 @@ use std::sync::Arc;
 use rustix::fs::{AtFlags, CWD, FileType, OFlags, symlinkat, unlinkat};
 use rustix::io::Errno;
 
-use super::assembly::{LocalAssembly, unfinished_name};
+use super::assembly::{self, LocalAssembly, unfinished_name};
 use super::backup::Backup;
 use super::below::{self, Make, version_of};
 use super::finish::{self, take_name};
 use super::opening;
 use super::options::TreeOptions;
+use super::similar;
 use super::tree::LocalTree;
 use crate::store::source::{Found, Source, SourceEntry, SourceFile};
 use crate::store::{Assembly, FileVersion, Folder, FolderError, Kept};
@@ -92,11 +93,28 @@ impl Folder for LocalFolder {
         Ok(place.stat()?.as_ref().map(version_of))
     }
 
+    fn similar(&self, relative: &str) -> Result<Option<String>, FolderError> {
+        let place = match below::find(&self.root, relative, Make::No) {
+            Err(FolderError::Io(error)) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            place => place?,
+        };
+        let found = similar::most_like(&place)?;
+        let folder = relative.rsplit_once('/').map(|(folder, _)| folder);
+        Ok(found.map(|name| folder.map_or(name.clone(), |folder| format!("{folder}/{name}"))))
+    }
+
     fn assemble(&self, relative: &str, len: u64) -> Result<Box<dyn Assembly>, FolderError> {
         let place = below::find(&self.root, relative, Make::Owned(self.owner))?;
         // What can never be replaced is found out before anything is fetched.
         place.stat()?;
         Ok(Box::new(LocalAssembly::begin(place, len, self.backup_of(relative), self.owner)?))
+    }
+
+    fn forget_unfinished(&self, relative: &str) -> Result<(), FolderError> {
+        match below::find(&self.root, relative, Make::No) {
+            Err(FolderError::Io(error)) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            place => assembly::forget(&place?),
+        }
     }
 
     fn link(

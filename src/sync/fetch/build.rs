@@ -9,6 +9,7 @@ use futures::future::FutureExt as _;
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use md5::{Digest as _, Md5};
 
+use super::compare::Bases;
 use super::fetching::Fetching;
 use super::notes;
 use super::standing::Standing;
@@ -42,7 +43,7 @@ pub(crate) async fn build(
     let (folder, relative, len) = (Arc::clone(&fetching.folder), task.entry.relative.clone(), object.len);
     let assembly: Arc<dyn Assembly> = blocking(move || Ok(Arc::from(folder.assemble(&relative, len)?))).await?;
     task.begin(Stage::Transferring, len);
-    let built = Build { fetching, task, object, standing, work, assembly: Arc::clone(&assembly) };
+    let built = Build { fetching, task, object, work, assembly: Arc::clone(&assembly) };
     let proved = tokio::select! {
         biased;
         () = task.context.cancel.cancelled() => Err(FileError::Interrupted),
@@ -71,7 +72,6 @@ struct Build<'a> {
     fetching: &'a Fetching,
     task: &'a Task,
     object: &'a ObjectInfo,
-    standing: Option<&'a Standing>,
     work: &'a Work,
     assembly: Arc<dyn Assembly>,
 }
@@ -185,14 +185,12 @@ impl Build<'_> {
     }
 
     async fn copy(&self, part: Part) -> Result<(Part, u64), FileError> {
-        let (PartSource::Copy { from }, Some(standing), Some(signature)) =
-            (part.source, self.standing, self.work.signature.clone())
-        else {
+        let (PartSource::Copy { from }, Some(signature)) = (part.source, self.work.signature.clone()) else {
             unreachable!("only a delta has copies")
         };
-        let (assembly, basis) = (Arc::clone(&self.assembly), Arc::clone(&standing.file));
+        let (assembly, bases) = (Arc::clone(&self.assembly), self.work.bases.clone());
         let crc = blocking(move || {
-            assembly.copy(&*basis, from, part.offset, part.len).map_err(not_copied)?;
+            copy(&*assembly, &bases, from, part.offset, part.len).map_err(not_copied)?;
             // Read back: what the file system has shared or copied is what counts, whatever was scanned before.
             let mut piece = vec![0; PIECE_LEN.min(part.len) as usize];
             let (mut crc, end) = (0, part.offset + part.len);
@@ -271,6 +269,17 @@ impl Build<'_> {
         }
         Ok(())
     }
+}
+
+/// Copies from files that lie one behind the other.
+fn copy(assembly: &dyn Assembly, bases: &Bases, from: u64, to: u64, len: u64) -> std::io::Result<()> {
+    for (start, basis) in bases {
+        let (first, end) = (from.max(*start), (from + len).min(start + basis.len()));
+        if first < end {
+            assembly.copy(&**basis, first - start, to + (first - from), end - first)?;
+        }
+    }
+    Ok(())
 }
 
 /// An assembly as the scan reads it.

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::standing::Standing;
-use crate::delta::{Delta, ScanOptions, Signature, invert, scan, sign};
-use crate::store::{Checksums, ObjectInfo};
+use crate::delta::{Delta, Op, ScanOptions, Signature, fill, invert, scan, sign};
+use crate::store::{Checksums, ObjectInfo, SourceFile};
 use crate::sync::error::FileError;
 use crate::sync::evidence::basis::NoBasis;
 use crate::sync::evidence::reading::sums_of;
@@ -15,12 +15,15 @@ use crate::sync::pace::blocking::blocking;
 use crate::sync::report::{Stage, Verification};
 use crate::sync::task::{Task, add};
 
+/// Files that the new version is copied from, as if one lay behind the other: where each begins in that, and it.
+pub(crate) type Bases = Vec<(u64, Arc<dyn SourceFile>)>;
+
 /// What a comparison has found.
 pub(crate) enum Difference {
     /// None.
     Unchanged { verification: Verification, reason: &'static str },
     /// Some, and where the old version has the new one's blocks.
-    Delta { delta: Delta, signature: Arc<Signature> },
+    Delta { delta: Delta, signature: Arc<Signature>, bases: Bases },
     /// All of it, as far as is known.
     Whole { signature: Option<Arc<Signature>>, reason: String },
 }
@@ -30,13 +33,20 @@ pub(crate) async fn compare(
     task: &Task,
     object: &ObjectInfo,
     standing: Option<&Standing>,
+    others: &[Arc<dyn SourceFile>],
     given_up: bool,
 ) -> Result<Difference, FileError> {
     let options = &task.context.options;
     let signature = signature_of(task, object, given_up).await?;
     let is_basis = !options.whole_file && standing.is_some_and(|standing| standing.file.len() > 0);
     match (signature, standing) {
-        (Ok(signature), Some(standing)) if is_basis => scanned(task, object, standing, signature).await,
+        (Ok(signature), Some(standing)) if is_basis => {
+            filled(task, scanned(task, object, standing, signature).await?, others).await
+        }
+        (Ok(signature), None) if !options.whole_file && !others.is_empty() => {
+            let delta = Delta::from_iter([Op::Literal { len: object.len }]);
+            filled(task, Difference::Delta { delta, signature, bases: Vec::new() }, others).await
+        }
         (signature, Some(standing)) if standing.file.len() == object.len => {
             let reason = match &signature {
                 Ok(_) => NoBasis::WholeFile.reason(),
@@ -101,9 +111,32 @@ async fn scanned(
             return Ok(Difference::Unchanged { verification, reason: "every block is where it was" });
         }
         let delta = invert(&scan.delta, &signature, &*file).map_err(FileError::from_read)?;
-        Ok(Difference::Delta { delta, signature })
+        Ok(Difference::Delta { delta, signature, bases: vec![(0, file)] })
     })
     .await
+}
+
+/// Looks for what is still missing in other files, one after the other.
+async fn filled(task: &Task, found: Difference, others: &[Arc<dyn SourceFile>]) -> Result<Difference, FileError> {
+    let Difference::Delta { mut delta, signature, mut bases } = found else { return Ok(found) };
+    for other in others {
+        if delta.literal_bytes() == 0 {
+            break;
+        }
+        let _turn = task.context.pace.scan_turn().await?;
+        task.begin(Stage::Comparing, other.len());
+        let shift = bases.last().map_or(0, |(start, file)| start + file.len());
+        let options = ScanOptions::threads(task.context.options.threads);
+        let (file, on_scanned, of_new) = (Arc::clone(other), task.on_scanned(), Arc::clone(&signature));
+        delta = blocking(move || {
+            let found = scan(&of_new, &*file, of_new.block_len(), &options, &on_scanned)?;
+            let inverted = invert(&found.delta, &of_new, &*file).map_err(FileError::from_read)?;
+            Ok(fill(&delta, &inverted, shift))
+        })
+        .await?;
+        bases.push((shift, Arc::clone(other)));
+    }
+    Ok(Difference::Delta { delta, signature, bases })
 }
 
 async fn summed(

@@ -56,13 +56,24 @@ pub(crate) fn examine(
     if let Some(done) = by_rule(&context.options, object, standing.as_ref()) {
         return Ok(Examined::Done(done));
     }
+    // Longer than what is held in memory: by ranges.
+    let by_ranges = object.len > MAX_BUFFERED;
     let Some(standing) = standing else {
+        if by_ranges {
+            return Ok(Examined::Large);
+        }
         return Ok(Examined::Fetch { standing: None, changes: vec![Change::New] });
     };
+    if standing.file.len() != object.len && by_ranges {
+        return Ok(Examined::Large);
+    }
     if standing.file.len() != object.len {
         return Ok(Examined::Fetch { standing: Some(standing), changes: vec![Change::Content, Change::Size] });
     }
-    compare(task, object, standing, runtime)
+    match compare(task, object, standing, runtime)? {
+        Examined::Fetch { .. } | Examined::Ask(_) if by_ranges => Ok(Examined::Large),
+        examined => Ok(examined),
+    }
 }
 
 fn compare(task: &Task, object: &ListEntry, standing: Standing, runtime: &Handle) -> Result<Examined, FileError> {

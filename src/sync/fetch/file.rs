@@ -13,6 +13,7 @@ use crate::store::{ErrorKind, ListEntry, ObjectInfo, StorageTier, StoreError};
 use crate::sync::error::FileError;
 use crate::sync::evidence::reading::{Wanted, read};
 use crate::sync::pace::blocking::blocking;
+use crate::sync::pace::turns::MAX_BUFFERED;
 use crate::sync::report::Change;
 use crate::sync::report::Event;
 use crate::sync::report::done::Done;
@@ -20,6 +21,8 @@ use crate::sync::task::{Task, unless_interrupted};
 
 /// How often a file is tried when the object or the local file changes meanwhile.
 const MAX_ATTEMPTS: u32 = 4;
+/// The longest object that there may be in bytes (S3 user guide, "Amazon S3 multipart upload limits": 50 TB).
+const MAX_OBJECT: u64 = 50 << 40;
 /// How long to wait before the second attempt; the third waits twice that, and so on.
 const PAUSE: Duration = Duration::from_millis(200);
 
@@ -58,7 +61,11 @@ async fn attempts(fetching: &Fetching, task: &Arc<Task>, bytes_total: &mut u64) 
                 attempt += 1;
             }
             // The sidecar has lied, or nobody knows who: once more, without it.
-            Err(error) if error.is_mismatch() && !given_up && object.len >= context.options.delta_threshold => {
+            Err(error)
+                if error.is_mismatch()
+                    && !given_up
+                    && object.len >= context.options.delta_threshold.min(MAX_BUFFERED) =>
+            {
                 task.warn(format!("{error}: fetching the whole object instead"));
                 given_up = true;
             }
@@ -85,7 +92,12 @@ async fn once(
         let message = format!("the object is in {class} and cannot be read");
         return Err(StoreError { kind: ErrorKind::Archived, operation, target, message, source: None }.into());
     }
-    if object.len >= options.delta_threshold {
+    if object.len > MAX_OBJECT {
+        let (operation, target) = ("HeadObject", task.url());
+        let message = format!("it is said to have {} bytes, and no store has objects that long", object.len);
+        return Err(StoreError { kind: ErrorKind::WrongRange, operation, target, message, source: None }.into());
+    }
+    if object.len >= options.delta_threshold || object.len > MAX_BUFFERED {
         return fetch_large(fetching, task, object, standing, given_up).await;
     }
     match standing {

@@ -1,13 +1,17 @@
 //! Objects at or above the threshold: compared with the old version by their sidecar, put together beside it.
 
+use std::io::ErrorKind;
+use std::sync::Arc;
+
 use super::build::build;
 use super::compare::{Difference, compare};
 use super::fetching::Fetching;
 use super::small;
 use super::standing::Standing;
 use super::work::Work;
-use crate::store::{EntryKind, ObjectInfo};
+use crate::store::{EntryKind, ObjectInfo, SourceEntry, SourceFile};
 use crate::sync::error::FileError;
+use crate::sync::pace::blocking::blocking;
 use crate::sync::report::Verification;
 use crate::sync::report::done::Done;
 use crate::sync::task::{Task, add};
@@ -22,8 +26,14 @@ pub(crate) async fn fetch_large(
 ) -> Result<Done, FileError> {
     // A link is replaced, its target is no old version.
     let basis = standing.as_ref().filter(|_| task.entry.kind == EntryKind::File);
-    let difference = compare(task, object, basis, given_up).await?;
+    let others = others(fetching, task, basis.is_none()).await?;
+    let difference = compare(task, object, basis, &others, given_up).await?;
     if let (Difference::Unchanged { verification, reason }, Some(standing)) = (&difference, &standing) {
+        if !task.context.options.dry_run {
+            let (folder, relative) = (Arc::clone(&fetching.folder), task.entry.relative.clone());
+            // What stands is right: what an interrupted run has left is of use to nobody.
+            blocking(move || Ok(folder.forget_unfinished(&relative)?)).await?;
+        }
         let done = small::set(fetching, task, object, standing.clone(), *verification).await?;
         return Ok(if done.is_unchanged() { done.because(*reason) } else { done });
     }
@@ -47,4 +57,30 @@ pub(crate) async fn fetch_large(
     }
     let verification = build(fetching, task, object, standing.as_ref(), &work).await?;
     Ok(Done::new(action, work.reason, verification).with(work.changes))
+}
+
+/// Other files that may have bytes of the new version: those that the user names, and for a new file one of a similar name.
+async fn others(fetching: &Fetching, task: &Task, is_new: bool) -> Result<Vec<Arc<dyn SourceFile>>, FileError> {
+    let fetching = fetching.clone();
+    let entry = SourceEntry { relative: task.entry.relative.clone(), kind: EntryKind::File };
+    blocking(move || {
+        let mut others = Vec::new();
+        for basis in &fetching.bases {
+            match basis.open(&entry) {
+                Ok(file) => others.push(file),
+                // It has no such file, or something else of that name.
+                Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::InvalidInput) => {}
+                Err(error) => return Err(FileError::Read(error)),
+            }
+        }
+        if fetching.fuzzy
+            && is_new
+            && let Some(relative) = fetching.folder.similar(&entry.relative)?
+        {
+            tracing::debug!(%relative, "taken for an old version");
+            others.extend(fetching.folder.open(&SourceEntry { relative, kind: EntryKind::File }).ok());
+        }
+        Ok(others)
+    })
+    .await
 }

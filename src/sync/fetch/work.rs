@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::compare::Difference;
+use super::compare::{Bases, Difference};
 use crate::delta::{Delta, Op, Signature};
 use crate::stitch::{Part, ReadCosts, gather};
 use crate::sync::report::{Action, Change};
@@ -21,6 +21,8 @@ pub(crate) struct Work {
     pub(crate) parts: Vec<Part>,
     /// What proves every block, where there is a sidecar.
     pub(crate) signature: Option<Arc<Signature>>,
+    /// Where copies come from.
+    pub(crate) bases: Bases,
     pub(crate) changes: Vec<Change>,
     pub(crate) reason: String,
 }
@@ -29,10 +31,15 @@ impl Work {
     /// What follows from a difference, for an object of `len` bytes; `None` where there is none. `standing_len` is the length
     /// of the old version, if there is one.
     pub(crate) fn of(difference: Difference, len: u64, standing_len: Option<u64>) -> Option<Self> {
-        let (delta, signature, reason) = match difference {
+        let (delta, signature, bases, reason) = match difference {
             Difference::Unchanged { .. } => return None,
-            Difference::Delta { delta, signature } => (delta, Some(signature), "changed".to_owned()),
-            Difference::Whole { signature, reason } => (Delta::from_iter([Op::Literal { len }]), signature, reason),
+            Difference::Delta { delta, signature, bases } => {
+                let reason = if standing_len.is_some() { "changed" } else { "new file" };
+                (delta, Some(signature), bases, reason.to_owned())
+            }
+            Difference::Whole { signature, reason } => {
+                (Delta::from_iter([Op::Literal { len }]), signature, Vec::new(), reason)
+            }
         };
         let costs = ReadCosts { longest: LONGEST_READ, round_trip: ROUND_TRIP, waste_percent: WASTE_PERCENT };
         let changes = match standing_len {
@@ -40,7 +47,7 @@ impl Work {
             Some(standing) if standing != len => vec![Change::Content, Change::Size],
             Some(_) => vec![Change::Content],
         };
-        Some(Self { parts: gather(&delta, &costs), signature, changes, reason })
+        Some(Self { parts: gather(&delta, &costs), signature, bases, changes, reason })
     }
 
     /// Bytes that come from the store.

@@ -299,5 +299,11 @@ impl Run {
 }
 
 fn how(download: &Download) -> Fetching {
-    Fetching { folder: Arc::clone(&download.folder), links: download.links, sparse: download.sparse }
+    Fetching {
+        folder: Arc::clone(&download.folder),
+        bases: download.bases.clone(),
+        fuzzy: download.fuzzy,
+        links: download.links,
+        sparse: download.sparse,
+    }
 }

@@ -33,6 +33,10 @@ pub struct Download {
     pub single: Option<(ListEntry, String)>,
     /// Whether a list names what is fetched, so that what it names has to be there.
     pub is_listed: bool,
+    /// Where else old versions may lie: each is asked for the file of the same name.
+    pub bases: Vec<Arc<dyn Source>>,
+    /// Whether a file of a similar name beside a new one is looked at as its old version.
+    pub fuzzy: bool,
     /// Whether symbolic links are restored.
     pub links: bool,
     /// Whether runs of zeros become holes.

@@ -104,7 +104,7 @@ fn what_is_left_out_is_said() {
     assert_eq!(target.double().keys("bucket"), ["p/.hidden/too", "p/good"]);
     assert_eq!((first.number("files_skipped"), first.number("files_failed")), (4, 0), "{}", first.text());
     let first = first.says("symbolic link, which is not followed").says("no regular file");
-    first.says("reserved for sidecars");
+    first.says("reserved for files of HugeSync itself");
 
     let bad = target.path("data").join(std::ffi::OsStr::from_bytes(b"bad\xffname"));
     fs::write(bad, "x").expect("a file");

@@ -50,6 +50,7 @@ impl S3Store {
         };
         let (mut answer, stream) = split(answer);
         let (info, came) = self.described(key, &mut answer)?;
+        self.check_version(key, version, &info.etag)?;
         let left = range.unwrap_or(0..info.len);
         self.check_range(key, &left, &came)?;
         let body = Body { store: self.clone(), key: key.clone(), version: info.etag.clone(), stream, left, broken: 0 };
@@ -93,6 +94,16 @@ impl S3Store {
             attributes: attributes::of_get(answer),
         };
         Ok((info, came))
+    }
+
+    /// A store that does not check the condition answers with whatever stands there.
+    fn check_version(&self, key: &ObjectKey, wanted: Option<&ETag>, came: &ETag) -> Result<(), StoreError> {
+        if wanted.is_none_or(|wanted| wanted == came) {
+            return Ok(());
+        }
+        let (operation, target) = ("GetObject", self.url_of(key));
+        let message = "another version stands there".to_owned();
+        Err(StoreError { kind: ErrorKind::PreconditionFailed, operation, target, message, source: None })
     }
 
     fn check_range(&self, key: &ObjectKey, wanted: &Range<u64>, came: &Range<u64>) -> Result<(), StoreError> {
@@ -162,7 +173,8 @@ impl Body {
         let answer = self.store.get_range(&self.key, Some(&self.version), Some(&self.left)).await;
         let answer = answer.map_err(|error| meaning("GetObject", self.store.url_of(&self.key), error))?;
         let (mut answer, stream) = split(answer);
-        let (_, came) = self.store.described(&self.key, &mut answer)?;
+        let (info, came) = self.store.described(&self.key, &mut answer)?;
+        self.store.check_version(&self.key, Some(&self.version), &info.etag)?;
         self.store.check_range(&self.key, &self.left, &came)?;
         Ok(stream)
     }

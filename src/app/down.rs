@@ -134,6 +134,11 @@ fn folder(request: &SyncRequest, root: PathBuf, root_name: Option<String>) -> Re
     // What is left out is not told of, so that it stays; but for whoever wants that to go too.
     let walked = if request.options.delete.excluded { everything(&rules) } else { rules.clone() };
     let backup = request.download.backup.clone().map(|backup| absolute(&backup)).transpose().map_err(failed)?;
+    if let Some(backup) = &backup
+        && root.canonicalize().map_err(failed)?.starts_with(backup.canonicalize().unwrap_or_else(|_| backup.clone()))
+    {
+        return Err(AppError::BackupInPlace(backup.display().to_string()));
+    }
     let root = if backup.is_some() { absolute(&root).map_err(failed)? } else { root.clone() };
     let folder = LocalFolder::new(root.clone(), walked, rules, backup, request.download.owner);
     Ok(Arc::new(folder.map_err(|source| AppError::Destination { path: root, source })?))

@@ -301,6 +301,15 @@ fn old_versions_are_kept_where_that_is_wanted() {
     target.assert_file("out/.old/sub/big", &noise(2, 2 << 20));
     target.assert_file("out/.old/gone", b"extra");
     target.assert_file("out/a", b"new");
+    // A folder for backups that is the destination, or holds it, would replace each file by itself.
+    std::os::unix::fs::symlink("out", target.path("by-link")).expect("a link");
+    target.put("p/a", b"newer");
+    for backup in ["out", ".", "by-link"] {
+        let option = format!("--backup-dir={backup}");
+        target.fetch("p/", "out", &[&option]).exits(1).says("the destination lies below the backups' prefix");
+        target.assert_file("out/a", b"new");
+    }
+    target.put("p/a", b"new");
     let again = target.fetch("p/", "out", &["--delete", "--backup-dir=out/.old"]).ok();
     assert_eq!(again.number("files_deleted"), 0, "backups are no part of it: {}", again.text());
 }

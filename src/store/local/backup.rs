@@ -9,7 +9,7 @@ use std::sync::{Arc, OnceLock};
 use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, linkat, readlinkat, symlinkat, unlinkat};
 use rustix::io::Errno;
 
-use super::below::{self, Make, Place};
+use super::below::{self, Make, Place, version_of};
 use super::opening;
 use crate::store::FolderError;
 
@@ -41,6 +41,10 @@ impl Backup {
     /// Has what stands at a place stand here too, as `relative`; an older one of that name is replaced.
     pub(super) fn keep(&self, place: &Place, relative: &str) -> Result<(), FolderError> {
         let to = below::find(&self.root()?, relative, Make::Owned(None))?;
+        // The folder for backups may be the destination itself, by whatever path: there is nothing to replace then.
+        if to.stat()?.map(|stat| version_of(&stat)) == place.stat()?.map(|stat| version_of(&stat)) {
+            return Err(FolderError::InTheWay("the file itself, where its backup should go,"));
+        }
         // A second name costs nothing, and leaves no moment at which neither has the file.
         let link = || linkat(&place.folder, place.name.as_str(), &to.folder, to.name.as_str(), AtFlags::empty());
         let linked = match link() {

@@ -51,7 +51,7 @@ pub(super) async fn prepare(
 fn basis(path: &Path) -> Result<Arc<dyn Source>, AppError> {
     let failed = |source| AppError::Source { path: path.to_owned(), source };
     Ok(match path.metadata().map_err(failed)?.is_dir() {
-        true => Arc::new(LocalTree::new(path.to_owned(), nothing()).map_err(failed)?),
+        true => Arc::new(LocalTree::new(path.to_owned(), TreeOptions::default()).map_err(failed)?),
         false => Arc::new(LocalSingle::new(path.to_owned(), String::new())),
     })
 }
@@ -121,7 +121,8 @@ fn folder(request: &SyncRequest, root: PathBuf, root_name: Option<String>) -> Re
         Ok(_) => {}
         Err(error) if error.kind() == io::ErrorKind::NotFound && request.options.dry_run => {
             // The rules are asked about names all the same; nothing is there to be looked at.
-            let rules = LocalFolder::new(PathBuf::from("/"), nothing(), rules(request, root_name), None, None);
+            let rules =
+                LocalFolder::new(PathBuf::from("/"), TreeOptions::default(), rules(request, root_name), None, None);
             let rules = rules.map_err(failed)?;
             return Ok(Arc::new(NoFolder { root, rules }));
         }
@@ -139,7 +140,9 @@ fn folder(request: &SyncRequest, root: PathBuf, root_name: Option<String>) -> Re
     {
         return Err(AppError::BackupInPlace(backup.display().to_string()));
     }
-    let root = if backup.is_some() { absolute(&root).map_err(failed)? } else { root.clone() };
+    // Backups below the destination are told by their paths, whatever links lead to either.
+    let backup = backup.map(|backup| backup.canonicalize().unwrap_or(backup));
+    let root = if backup.is_some() { root.canonicalize().map_err(failed)? } else { root.clone() };
     let folder = LocalFolder::new(root.clone(), walked, rules, backup, request.download.owner);
     Ok(Arc::new(folder.map_err(|source| AppError::Destination { path: root, source })?))
 }
@@ -168,10 +171,6 @@ fn rules(request: &SyncRequest, root_name: Option<String>) -> TreeOptions {
 
 fn everything(rules: &TreeOptions) -> TreeOptions {
     TreeOptions { rules: Rules::default(), root_name: None, ..rules.clone() }
-}
-
-fn nothing() -> TreeOptions {
-    TreeOptions::default()
 }
 
 /// A folder that is not there, and that a dry run does not make.

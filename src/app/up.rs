@@ -47,7 +47,7 @@ pub(super) async fn prepare(
     Ok((Job { way: Way::Up(source), prefix: String::new(), destination, is_tree: false }, store))
 }
 
-/// A copy of an object at its own key is none.
+/// A copy of an object at its own key would replace it.
 fn backup_elsewhere(options: &SyncOptions, place: &str) -> Result<(), AppError> {
     match &options.backup {
         Some(backup) if place.starts_with(backup.as_str()) => Err(AppError::BackupInPlace(backup.clone())),

@@ -124,7 +124,7 @@ fn places(args: &SyncArgs) -> Result<(Place, Place), Unusable> {
     };
     let source = args.source.to_str().filter(|source| source.starts_with("s3://"));
     match source {
-        // What is no URL here would be a bucket that was misspelt, or one too few.
+        // Between two local paths a bucket is missing, or misspelt.
         None => Ok((Place::Here(args.source.clone()), parse("destination", &args.destination)?)),
         Some(_) if args.destination.starts_with("s3://") => {
             let hint = "download to this machine first, and upload from here";

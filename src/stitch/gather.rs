@@ -1,7 +1,7 @@
 //! From a delta to the cheapest reads: which ranges are fetched, where bytes come from a distant store and the basis is here.
 //!
 //! A range costs a round trip, a byte costs its time on the line. Where copies between two literals are short, one request
-//! for all three is cheaper than two, as long as what is fetched in vain stays a small share of all.
+//! for all three is cheaper than two, as long as the bytes fetched needlessly stay a small share.
 
 use super::part::{Part, PartSource};
 use crate::delta::{Delta, Op};
@@ -11,9 +11,9 @@ use crate::delta::{Delta, Op};
 pub struct ReadCosts {
     /// The longest range of one request in bytes; longer ones are fetched side by side. A multiple of the block length.
     pub longest: u64,
-    /// How many bytes take as long as a round trip: a longer copy is never fetched in vain.
+    /// How many bytes take as long as a round trip: a longer copy is never fetched needlessly.
     pub round_trip: u64,
-    /// How much may be fetched in vain in all, in hundredths of what has to be fetched.
+    /// How much may be fetched needlessly in all, in hundredths of what has to be fetched.
     pub waste_percent: u64,
 }
 
@@ -37,7 +37,7 @@ pub fn gather(delta: &Delta, costs: &ReadCosts) -> Vec<Part> {
     parts.into_iter().flat_map(|part| cut(part, costs.longest)).collect()
 }
 
-/// The copies that are fetched in vain: the shortest ones between two literals, as far as the costs allow.
+/// The copies that are fetched needlessly: the shortest ones between two literals, as far as the costs allow.
 fn in_vain(delta: &Delta, costs: &ReadCosts) -> std::collections::HashSet<usize> {
     let mut budget = delta.literal_bytes().saturating_mul(costs.waste_percent) / 100;
     let literal = |index: Option<usize>| index.and_then(|index| delta.ops().get(index)).is_some_and(is_literal);

@@ -148,3 +148,10 @@ pub struct StoreError {
     #[source]
     pub source: Option<Box<dyn StdError + Send + Sync>>,
 }
+
+impl StoreError {
+    /// The store sends, or promises, other bytes of an object than it can.
+    pub(crate) fn wrong_range(target: String, message: String) -> Self {
+        Self { kind: ErrorKind::WrongRange, operation: "GetObject", target, message, source: None }
+    }
+}

@@ -160,6 +160,19 @@ fn nothing_is_left_where_nothing_is_to_do() {
     assert_eq!(target.names(""), ["x.img"]);
 }
 
+/// A run that was killed right before its end has given the file its mode by then, which may forbid writing.
+#[test]
+fn an_unfinished_file_without_write_permission_is_no_obstacle() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let target = Target::start();
+    target.put("x", b"the new one");
+    let left = target.file(".x.hspart", b"something");
+    std::fs::set_permissions(&left, std::fs::Permissions::from_mode(0o444)).expect("a mode");
+    target.fetch("x", "x", &[]).ok();
+    target.assert_file("x", b"the new one");
+    assert_eq!(target.names(""), ["x"]);
+}
+
 /// Two runs into one file: one of them says so, and the file is whole.
 #[test]
 fn two_runs_do_not_share_a_file() {

@@ -218,7 +218,7 @@ impl Options {
         all.into_iter().map(str::to_owned).collect()
     }
 
-    /// What a sync makes of what is there.
+    /// What a sync makes of what is there, whichever side is here.
     fn outcome(&self, local: &Contents, remote: &Contents) -> Outcome {
         let mut outcome = Outcome { after: remote.clone(), ..Outcome::default() };
         let selected = |name: &str| local.contains_key(name) && !left_out(name, &self.patterns);
@@ -236,31 +236,6 @@ impl Options {
         }
         let excluded = self.delete_excluded;
         if self.deletes() {
-            outcome.after.retain(|name, _| selected(name) || (left_out(name, &self.patterns) && !excluded));
-        }
-        outcome
-    }
-}
-
-impl Options {
-    /// What a download makes of what is there, which is in nobody's way.
-    fn fetched(&self, remote: &Contents, copy: &Contents) -> Outcome {
-        let mut outcome = Outcome { after: copy.clone(), ..Outcome::default() };
-        let selected = |name: &str| remote.contains_key(name) && !left_out(name, &self.patterns);
-        for (name, bytes) in remote.iter().filter(|(name, _)| selected(name)) {
-            let there = copy.get(name);
-            if (self.existing && there.is_none()) || (self.ignore_existing && there.is_some()) {
-                outcome.skipped += 1;
-            } else if there == Some(bytes) {
-                outcome.unchanged += 1;
-            } else {
-                outcome.uploaded += 1;
-                outcome.bytes += bytes.len() as u64;
-                outcome.after.insert(name.clone(), bytes.clone());
-            }
-        }
-        if self.deletes() {
-            let excluded = self.delete_excluded;
             outcome.after.retain(|name, _| selected(name) || (left_out(name, &self.patterns) && !excluded));
         }
         outcome
@@ -600,7 +575,7 @@ impl World {
         if !self.clear_copy() {
             return;
         }
-        let expected = options.fetched(&self.remote, &self.copy);
+        let expected = options.outcome(&self.remote, &self.copy);
         let before = self.state();
         let mut said = Vec::new();
         for dry_run in [true, false].into_iter().skip(usize::from(!options.dry_run)) {

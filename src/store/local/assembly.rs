@@ -5,11 +5,13 @@
 use std::fs::File;
 use std::io;
 use std::ops::Range;
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::sync::Arc;
 
-use rustix::fs::{AtFlags, FlockOperation, Mode, OFlags, SeekFrom, flock, statat, unlinkat};
+use rustix::fs::{AtFlags, FileType, FlockOperation, Mode, OFlags, SeekFrom, fchmod, flock, statat, unlinkat};
 use rustix::io::Errno;
+use rustix::process::geteuid;
 
 use super::backup::Backup;
 use super::below::{MAX_NAME, Place, version_of};
@@ -77,15 +79,24 @@ fn open_locked(place: &Place, unfinished: &str) -> Result<Option<File>, FolderEr
     let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::NONBLOCK;
     // Nobody else reads what may not be for everybody; the file gets its mode when it is whole.
     let opened = opening::open_or_make(&place.folder, unfinished, flags, Mode::RUSR | Mode::WUSR);
-    let in_the_way = FolderError::InTheWay("something that is no unfinished file of HugeSync");
+    let in_the_way = FolderError::InTheWay("something that is not an unfinished file of HugeSync");
     let file: File = match opened {
         Ok(file) => file.into(),
+        // A run that was killed right before its end has given it a mode without write permission.
+        Err(Errno::ACCESS) if is_ours(&place.folder, unfinished) => {
+            unlinkat(&place.folder, unfinished, AtFlags::empty()).map_err(|errno| FolderError::Io(errno.into()))?;
+            return Ok(None);
+        }
         Err(Errno::LOOP | Errno::ISDIR | Errno::NXIO) => return Err(in_the_way),
         Err(errno) => return Err(FolderError::Io(errno.into())),
     };
     let opened = file.metadata()?;
-    if !opened.is_file() || opened.nlink() > 1 {
+    // One that somebody else has put there could be written to by them later.
+    if !opened.is_file() || opened.nlink() > 1 || opened.uid() != geteuid().as_raw() {
         return Err(in_the_way);
+    }
+    if opened.mode() & 0o777 != 0o600 {
+        fchmod(&file, Mode::RUSR | Mode::WUSR).map_err(|errno| FolderError::Io(errno.into()))?;
     }
     match flock(&file, FlockOperation::NonBlockingLockExclusive) {
         Ok(()) => {}
@@ -96,6 +107,13 @@ fn open_locked(place: &Place, unfinished: &str) -> Result<Option<File>, FolderEr
     }
     let stands = statat(&place.folder, unfinished, AtFlags::SYMLINK_NOFOLLOW);
     Ok(stands.is_ok_and(|stat| version_of(&stat).inode == opened.ino()).then_some(file))
+}
+
+fn is_ours(folder: &OwnedFd, unfinished: &str) -> bool {
+    let stat = statat(folder, unfinished, AtFlags::SYMLINK_NOFOLLOW);
+    stat.is_ok_and(|stat| {
+        FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile && stat.st_uid == geteuid().as_raw()
+    })
 }
 
 /// Deletes what an earlier run has left, if there is something and nobody is at work on it.
@@ -111,6 +129,18 @@ pub(super) fn forget(place: &Place) -> Result<(), FolderError> {
         },
         Ok(None) | Err(FolderError::Busy | FolderError::InTheWay(_)) => Ok(()),
         Err(error) => Err(error),
+    }
+}
+
+/// Makes room for an unfinished link: what an earlier run has left goes, what another run is at work on stays.
+pub(super) fn forget_link(place: &Place, unfinished: &str) -> Result<(), FolderError> {
+    let stat = statat(&place.folder, unfinished, AtFlags::SYMLINK_NOFOLLOW);
+    let is_link = stat.is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::Symlink);
+    // A link cannot be locked, and is whole as soon as it is there.
+    let _lock = if is_link { None } else { open_locked(place, unfinished)? };
+    match unlinkat(&place.folder, unfinished, AtFlags::empty()) {
+        Ok(()) | Err(Errno::NOENT) => Ok(()),
+        Err(errno) => Err(FolderError::Io(errno.into())),
     }
 }
 

@@ -63,7 +63,11 @@ pub(super) fn enter(folder: &OwnedFd, name: &str, make: Make) -> Result<OwnedFd,
         Err(Errno::NOENT) if make != Make::No => match mkdirat(folder, name, Mode::from_raw_mode(0o777)) {
             Ok(()) => open().and_then(|made| {
                 if let Make::Owned(Some((user, group))) = make {
-                    fchown(&made, Some(Uid::from_raw(user)), Some(Gid::from_raw(group)))?;
+                    match fchown(&made, Some(Uid::from_raw(user)), Some(Gid::from_raw(group))) {
+                        // Who may not give folders away keeps them.
+                        Ok(()) | Err(Errno::PERM) => {}
+                        Err(errno) => return Err(errno),
+                    }
                 }
                 Ok(made)
             }),

@@ -132,8 +132,11 @@ impl Folder for LocalFolder {
         let unfinished = unfinished_name(&place.name);
         let make = || symlinkat(target, &place.folder, unfinished.as_str());
         let made = match make() {
-            // A run that was killed has left it.
-            Err(Errno::EXIST) => unlinkat(&place.folder, unfinished.as_str(), AtFlags::empty()).and_then(|()| make()),
+            // A run that was killed has left it, or another one is at work on it.
+            Err(Errno::EXIST) => {
+                assembly::forget_link(&place, &unfinished)?;
+                make()
+            }
             made => made,
         };
         made.map_err(|errno| FolderError::Io(errno.into()))?;

@@ -115,8 +115,7 @@ impl S3Store {
     }
 
     fn lies(&self, key: &ObjectKey, message: String) -> StoreError {
-        let target = self.url_of(key);
-        StoreError { kind: ErrorKind::WrongRange, operation: "GetObject", target, message, source: None }
+        StoreError::wrong_range(self.url_of(key), message)
     }
 }
 

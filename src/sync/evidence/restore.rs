@@ -102,8 +102,8 @@ mod tests {
         let expected = Kept { mode: Some(0o640), owner: Some((7, 8)), mtime: Some((5, 250_000_000)) };
         assert_eq!(kept(all, &there), expected);
         assert_eq!(kept(Preserve::default(), &there), Kept::default());
-        let odd = object(&[("mode", "rw"), ("uid", "7"), ("mtime", "soon")]);
-        assert_eq!(kept(all, &odd), Kept::default(), "what is not understood is not set");
+        let unusual = object(&[("mode", "rw"), ("uid", "7"), ("mtime", "soon")]);
+        assert_eq!(kept(all, &unusual), Kept::default(), "what is not understood is not set");
         let file = FileAttributes { mode: 0o100_600, uid: 7, gid: 9, mtime: 5, mtime_nanos: 0, names: 1 };
         assert_eq!(changes(&expected, &file, false), [Change::Mtime, Change::Mode, Change::Group]);
         assert_eq!(changes(&Kept::default(), &file, false), []);

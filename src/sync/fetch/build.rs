@@ -14,9 +14,9 @@ use super::fetching::Fetching;
 use super::notes;
 use super::standing::Standing;
 use super::work::Work;
-use crate::delta::{BlockLen, ReadAt, ScanOptions, combine_crc64, sign, wrong_block};
+use crate::delta::{BlockLen, ScanOptions, combine_crc64, sign, wrong_block};
 use crate::stitch::{Part, PartSource};
-use crate::store::{Assembly, ErrorKind, FolderError, ObjectInfo, StoreError};
+use crate::store::{Assembly, FolderError, ObjectInfo, StoreError};
 use crate::sync::error::FileError;
 use crate::sync::evidence::restore;
 use crate::sync::pace::blocking::blocking;
@@ -49,23 +49,24 @@ pub(crate) async fn build(
         () = task.context.cancel.cancelled() => Err(FileError::Interrupted),
         proved = built.run() => proved,
     };
-    match proved {
+    let committed = match proved {
         Ok(verification) => {
             let kept = restore::kept(task.context.options.attributes.preserve, &object.attributes);
-            let expected = standing.map(|standing| standing.version);
-            blocking(move || Ok(assembly.commit(&kept, expected.as_ref(), true)?)).await?;
-            Ok(verification)
+            let (expected, assembly) = (standing.map(|standing| standing.version), Arc::clone(&assembly));
+            blocking(move || Ok(assembly.commit(&kept, expected.as_ref(), true)?)).await.map(|()| verification)
         }
-        Err(error) => {
-            if error.is_passing() {
-                tracing::info!(key = %task.key, "the unfinished file is kept for the next run");
-            } else {
-                // The failure is what the user has to know.
-                let _ = blocking(move || assembly.discard().map_err(FileError::Read)).await;
-            }
-            Err(error)
+        Err(error) => Err(error),
+    };
+    if let Err(error) = &committed {
+        // Where only the name has got another file, the next attempt takes it up at once.
+        if error.is_passing() || matches!(error, FileError::Folder(FolderError::Changed)) {
+            tracing::info!(key = %task.key, "the unfinished file is kept");
+        } else {
+            // The failure is what the user has to know.
+            let _ = blocking(move || assembly.discard().map_err(FileError::Read)).await;
         }
     }
+    committed
 }
 
 struct Build<'a> {
@@ -135,15 +136,14 @@ impl Build<'_> {
         let on_read = self.task.on_scanned();
         let (sums, missing) = blocking(move || {
             let on_read = |_| on_read(0);
-            let (ours, crcs) =
-                sign(&ReadBack(&*assembly), signature.block_len(), &ScanOptions::threads(threads), &on_read)?;
+            let (ours, crcs) = sign(&*assembly, signature.block_len(), &ScanOptions::threads(threads), &on_read)?;
             let blocks = ours.blocks().iter().zip(signature.blocks());
             let kept: Vec<bool> = blocks.map(|(ours, wanted)| ours.strong == wanted.strong).collect();
             let (kept, missing) = split(&parts, &kept, signature.block_len());
             let mut sums = Sums::new();
             for part in kept {
                 let range = part.offset..part.offset + part.len;
-                let crc = crcs.range(range, &ReadBack(&*assembly)).map_err(FileError::Read)?;
+                let crc = crcs.range(range, &*assembly).map_err(FileError::Read)?;
                 sums.insert(part.offset, (part.len, crc));
             }
             Ok((sums, missing))
@@ -254,18 +254,16 @@ impl Build<'_> {
         let mut filled = 0;
         while let Some(piece) = pieces.try_next().await? {
             let Some(place) = buffer.get_mut(filled..filled + piece.len()) else {
-                let (operation, target) = ("GetObject", task.url());
                 let message = format!("more than the {} bytes that were asked for", part.len);
-                return Err(StoreError { kind: ErrorKind::WrongRange, operation, target, message, source: None }.into());
+                return Err(StoreError::wrong_range(task.url(), message).into());
             };
             place.copy_from_slice(&piece);
             filled += piece.len();
             task.advance(piece.len() as u64);
         }
         if filled < buffer.len() {
-            let (operation, target) = ("GetObject", task.url());
             let message = format!("{filled} of the {} bytes that were asked for", part.len);
-            return Err(StoreError { kind: ErrorKind::WrongRange, operation, target, message, source: None }.into());
+            return Err(StoreError::wrong_range(task.url(), message).into());
         }
         Ok(())
     }
@@ -280,23 +278,6 @@ fn copy(assembly: &dyn Assembly, bases: &Bases, from: u64, to: u64, len: u64) ->
         }
     }
     Ok(())
-}
-
-/// An assembly as the scan reads it.
-struct ReadBack<'a>(&'a dyn Assembly);
-
-impl ReadAt for ReadBack<'_> {
-    fn len(&self) -> u64 {
-        self.0.len()
-    }
-
-    fn read_exact_at(&self, buf: &mut [u8], offset: u64) -> std::io::Result<()> {
-        self.0.read_exact_at(buf, offset)
-    }
-
-    fn data_extent(&self, from: u64) -> std::io::Result<Option<std::ops::Range<u64>>> {
-        self.0.data_extent(from)
-    }
 }
 
 /// Cuts parts into those whose blocks are `kept` already and the others.

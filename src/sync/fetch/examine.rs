@@ -8,10 +8,10 @@ use tokio::runtime::Handle;
 use super::fetching::Fetching;
 use super::rules::by_rule;
 use super::standing::Standing;
-use crate::store::{EntryKind, ListEntry, PayloadBody};
+use crate::store::{Checksums, EntryKind, ListEntry, PayloadBody};
 use crate::sync::error::FileError;
 use crate::sync::evidence::attributes::Asked;
-use crate::sync::evidence::reading::{Wanted, read};
+use crate::sync::evidence::reading::{ReadRange, Wanted, read};
 use crate::sync::options::Comparison;
 use crate::sync::pace::turns::MAX_BUFFERED;
 use crate::sync::report::done::Done;
@@ -33,7 +33,7 @@ pub(crate) enum Examined {
 /// What stands at the destination, read once.
 pub(crate) struct Summed {
     pub(crate) standing: Standing,
-    pub(crate) sums: crate::store::Checksums,
+    pub(crate) sums: Checksums,
     pub(crate) blake3: [u8; 32],
 }
 
@@ -111,6 +111,6 @@ fn compare(task: &Task, object: &ListEntry, standing: Standing, runtime: &Handle
     Ok(Examined::Done(Done::new(Action::Unchanged, "the store has the same checksum", verification)))
 }
 
-fn ask(standing: Standing, read: &crate::sync::evidence::reading::ReadRange) -> Examined {
+fn ask(standing: Standing, read: &ReadRange) -> Examined {
     Examined::Ask(Box::new(Summed { standing, sums: read.payload.checksums, blake3: read.blake3 }))
 }

@@ -93,9 +93,8 @@ async fn once(
         return Err(StoreError { kind: ErrorKind::Archived, operation, target, message, source: None }.into());
     }
     if object.len > MAX_OBJECT {
-        let (operation, target) = ("HeadObject", task.url());
         let message = format!("it is said to have {} bytes, and no store has objects that long", object.len);
-        return Err(StoreError { kind: ErrorKind::WrongRange, operation, target, message, source: None }.into());
+        return Err(StoreError::wrong_range(task.url(), message).into());
     }
     if object.len >= options.delta_threshold || object.len > MAX_BUFFERED {
         return fetch_large(fetching, task, object, standing, given_up).await;

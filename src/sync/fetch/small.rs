@@ -9,7 +9,7 @@ use md5::{Digest as _, Md5};
 use super::examine::Summed;
 use super::fetching::Fetching;
 use super::standing::Standing;
-use crate::store::{Checksums, EntryKind, ErrorKind, FolderError, Kept, ListEntry, ObjectInfo, StoreError};
+use crate::store::{Checksums, EntryKind, FolderError, Kept, ListEntry, ObjectInfo, StoreError};
 use crate::sync::error::FileError;
 use crate::sync::evidence::attributes::BLAKE3;
 use crate::sync::evidence::restore;
@@ -122,8 +122,7 @@ async fn whole(task: &Task, object: &ListEntry) -> Result<(ObjectInfo, Vec<u8>),
     let Some(reading) = store.read(&task.key, Some(&object.etag), None).await? else { return Err(FileError::Gone) };
     if reading.info.len != object.len {
         let message = format!("it was listed with {} bytes and has {}", object.len, reading.info.len);
-        let (operation, target) = ("GetObject", task.url());
-        return Err(StoreError { kind: ErrorKind::WrongRange, operation, target, message, source: None }.into());
+        return Err(StoreError::wrong_range(task.url(), message).into());
     }
     let mut bytes = Vec::with_capacity(object.len as usize);
     let mut pieces = reading.pieces;
@@ -175,14 +174,15 @@ async fn write(
     let (folder, relative) = (Arc::clone(&fetching.folder), task.entry.relative.clone());
     blocking(move || {
         let assembly = folder.assemble(&relative, bytes.len() as u64)?;
+        let expected = standing.map(|standing| standing.version);
         let written = assembly.write_at(&bytes, 0).map_err(FolderError::from);
-        if let Err(error) = written {
+        // Not waited for to reach the disk one by one: the whole folder is, at the end of the run.
+        let committed = written.and_then(|()| assembly.commit(&kept, expected.as_ref(), false));
+        committed.map_err(|error| {
             // The failure is what the user has to know.
             let _ = assembly.discard();
-            return Err(error.into());
-        }
-        // Not waited for to reach the disk one by one: the whole folder is, at the end of the run.
-        Ok(assembly.commit(&kept, standing.map(|standing| standing.version).as_ref(), false)?)
+            error.into()
+        })
     })
     .await
 }

@@ -12,7 +12,7 @@ use crate::sync::report::{Action, Change};
 pub(super) const LONGEST_READ: u64 = 8 << 20;
 /// What a connection to a store brings in the time of a round trip: some 20 ms at 50 MB/s.
 const ROUND_TRIP: u64 = 1 << 20;
-/// How much may be fetched in vain to save round trips.
+/// How much may be fetched needlessly to save round trips, in hundredths.
 const WASTE_PERCENT: u64 = 5;
 
 /// The work for one file.

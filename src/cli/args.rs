@@ -16,7 +16,7 @@ pub(super) struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    /// Make s3://bucket/prefix equal to a local file or folder
+    /// Make s3://bucket/prefix equal to a local file or folder, or the other way round
     #[command(args_override_self = true)]
     Sync(Box<SyncArgs>),
     /// Write the signature of a local file, or look into one
